@@ -1,0 +1,165 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Packet(_message.Message):
+    __slots__ = ("type", "payload", "signature", "sequence", "chain")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_FIELD_NUMBER: _ClassVar[int]
+    type: int
+    payload: bytes
+    signature: bytes
+    sequence: int
+    chain: bytes
+    def __init__(self, type: _Optional[int] = ..., payload: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., sequence: _Optional[int] = ..., chain: _Optional[bytes] = ...) -> None: ...
+
+class Participant(_message.Message):
+    __slots__ = ("agency", "role", "data_set", "signing_key")
+    AGENCY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    DATA_SET_FIELD_NUMBER: _ClassVar[int]
+    SIGNING_KEY_FIELD_NUMBER: _ClassVar[int]
+    agency: str
+    role: str
+    data_set: str
+    signing_key: bytes
+    def __init__(self, agency: _Optional[str] = ..., role: _Optional[str] = ..., data_set: _Optional[str] = ..., signing_key: _Optional[bytes] = ...) -> None: ...
+
+class List(_message.Message):
+    __slots__ = ("kind", "size")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    size: int
+    def __init__(self, kind: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
+
+class LegalBasis(_message.Message):
+    __slots__ = ("purpose", "instrument", "reference", "case_reference", "officer", "offence_category", "handling_code", "urgency")
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    CASE_REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    OFFICER_FIELD_NUMBER: _ClassVar[int]
+    OFFENCE_CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    HANDLING_CODE_FIELD_NUMBER: _ClassVar[int]
+    URGENCY_FIELD_NUMBER: _ClassVar[int]
+    purpose: str
+    instrument: str
+    reference: str
+    case_reference: str
+    officer: str
+    offence_category: str
+    handling_code: str
+    urgency: str
+    def __init__(self, purpose: _Optional[str] = ..., instrument: _Optional[str] = ..., reference: _Optional[str] = ..., case_reference: _Optional[str] = ..., officer: _Optional[str] = ..., offence_category: _Optional[str] = ..., handling_code: _Optional[str] = ..., urgency: _Optional[str] = ...) -> None: ...
+
+class Envelope(_message.Message):
+    __slots__ = ("version", "suite", "query", "variant", "reveals", "realm", "participants", "recipients", "operator", "lists", "profile_hash", "legal_basis", "not_before_ms", "not_after_ms", "nonce", "seed_commitment", "coin_commitment", "snapshot_commitment")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SUITE_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    REVEALS_FIELD_NUMBER: _ClassVar[int]
+    REALM_FIELD_NUMBER: _ClassVar[int]
+    PARTICIPANTS_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    LISTS_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_HASH_FIELD_NUMBER: _ClassVar[int]
+    LEGAL_BASIS_FIELD_NUMBER: _ClassVar[int]
+    NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    SEED_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    COIN_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    suite: str
+    query: str
+    variant: str
+    reveals: str
+    realm: str
+    participants: _containers.RepeatedCompositeFieldContainer[Participant]
+    recipients: _containers.RepeatedScalarFieldContainer[str]
+    operator: str
+    lists: _containers.RepeatedCompositeFieldContainer[List]
+    profile_hash: bytes
+    legal_basis: LegalBasis
+    not_before_ms: int
+    not_after_ms: int
+    nonce: bytes
+    seed_commitment: bytes
+    coin_commitment: bytes
+    snapshot_commitment: bytes
+    def __init__(self, version: _Optional[int] = ..., suite: _Optional[str] = ..., query: _Optional[str] = ..., variant: _Optional[str] = ..., reveals: _Optional[str] = ..., realm: _Optional[str] = ..., participants: _Optional[_Iterable[_Union[Participant, _Mapping]]] = ..., recipients: _Optional[_Iterable[str]] = ..., operator: _Optional[str] = ..., lists: _Optional[_Iterable[_Union[List, _Mapping]]] = ..., profile_hash: _Optional[bytes] = ..., legal_basis: _Optional[_Union[LegalBasis, _Mapping]] = ..., not_before_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., nonce: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., coin_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ...) -> None: ...
+
+class Accept(_message.Message):
+    __slots__ = ("envelope_digest", "agency", "sizes", "profile_hash", "seed_commitment", "snapshot_commitment")
+    ENVELOPE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    AGENCY_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_HASH_FIELD_NUMBER: _ClassVar[int]
+    SEED_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    envelope_digest: bytes
+    agency: str
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    profile_hash: bytes
+    seed_commitment: bytes
+    snapshot_commitment: bytes
+    def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., sizes: _Optional[_Iterable[int]] = ..., profile_hash: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("envelope_digest", "agency", "reason")
+    ENVELOPE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    AGENCY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    envelope_digest: bytes
+    agency: str
+    reason: str
+    def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Open(_message.Message):
+    __slots__ = ("salt", "coin")
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    COIN_FIELD_NUMBER: _ClassVar[int]
+    salt: bytes
+    coin: bytes
+    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ...) -> None: ...
+
+class Key(_message.Message):
+    __slots__ = ("open_digest", "public_keys")
+    OPEN_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
+    open_digest: bytes
+    public_keys: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, open_digest: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class Statement(_message.Message):
+    __slots__ = ("ctx", "requester_count", "requester_chain", "responder_count", "responder_chain")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    REQUESTER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REQUESTER_CHAIN_FIELD_NUMBER: _ClassVar[int]
+    RESPONDER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RESPONDER_CHAIN_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    requester_count: int
+    requester_chain: bytes
+    responder_count: int
+    responder_chain: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., requester_count: _Optional[int] = ..., requester_chain: _Optional[bytes] = ..., responder_count: _Optional[int] = ..., responder_chain: _Optional[bytes] = ...) -> None: ...
+
+class Abort(_message.Message):
+    __slots__ = ("reference", "reason")
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reference: bytes
+    reason: str
+    def __init__(self, reference: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...

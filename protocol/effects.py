@@ -1,0 +1,220 @@
+"""The seam between a session and whoever runs it.
+
+A session is `step(event) -> list[Effect]`. It never blocks, never sleeps, never draws randomness. Effects with a token
+are answered by exactly one `Completed(token, result)`, or by `HostFailed` when the host could not do it. The host may
+answer in any order and overlaps computation with I/O; a test runs everything inline.
+
+Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names: `("outputs", i)` holds the
+requester's `tag || row` (16 + 4 bytes, row little-endian), `("tags", i)` tags alone (16 bytes), both for list i.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from protocol.errors import ProtocolError, Reason
+from protocol.messages import Envelope, PacketType
+
+SpoolName = tuple[str, int]
+
+TAG_ROW_BYTES: Final = 16
+OUTPUT_ROW_BYTES: Final = 20
+
+
+class Job(Protocol):
+    """Pure, serializable work: no I/O, the same result anywhere. `run` releases the GIL and uses all cores."""
+
+    def run(self) -> Any: ...
+
+
+# ---------------------------------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Sent once, first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One packet's exact bytes from the partner, and the host's time when it arrived."""
+
+    packet: bytes
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    token: int
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The session must stop for a reason of the host's: cancelled, timed out, connection lost, an effect that failed.
+
+    `tell_partner` is False where the connection is gone.
+    """
+
+    error: ProtocolError
+    tell_partner: bool = True
+
+
+Event = Started | Received | Completed | Ended
+
+
+# --------------------------------------------------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    packet: bytes
+    type: PacketType
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    token: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItems:
+    """Own identifiers `first .. first+count-1` of list i, in the snapshot's order. Result: `psi.Items`."""
+
+    token: int
+    list_number: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add rows to a spool. Not answered; the host applies backpressure by holding back later answers."""
+
+    spool: SpoolName
+    row_bytes: int
+    rows: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Sort a spool by bytes. A spool that was never appended to is empty. Result: None."""
+
+    token: int
+    spool: SpoolName
+    row_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """Rows `first .. first+count-1` of a sorted spool. Result: bytes."""
+
+    token: int
+    spool: SpoolName
+    row_bytes: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Rows of `outputs` (sorted, 20 bytes) whose tag is in `tags` (strictly ascending, 16 bytes).
+
+    Result: bytes, the matching row numbers as ascending little-endian uint32.
+    """
+
+    token: int
+    outputs: SpoolName
+    tags: SpoolName
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Responder: may this envelope be answered? The host checks nonce, rules, limits and budget, reserves the budget,
+    opens the data set and writes the ledger, durably. Result: `Admission` or `Rejection`.
+    """
+
+    token: int
+    envelope: Envelope
+    envelope_digest: bytes
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The responder's answer to Admit: elements per list and the root of the snapshot that holds them."""
+
+    sizes: tuple[int, ...]
+    snapshot_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumeSeed:
+    """Mark the session's seed as consumed, durably, before its first use. Result: None."""
+
+    token: int
+    seed_commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Responder: charge the budget and write the disclosure to the ledger, durably, before the tags leave."""
+
+    token: int
+    elements: int
+    ctx: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A signed message, kept by both sides: the exact bytes whose hash the transcript holds. Not answered."""
+
+    sender: str
+    type: PacketType
+    payload: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Requester: per list, the shared rows (little-endian uint32, ascending) and the responder's size."""
+
+    rows: tuple[bytes, ...]
+    partner_sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """Responder: the tags left and both receipts stand. `confirmed` is False where the partner's receipt never came."""
+
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last effect. Exactly one of `result` and `error` is set; `disclosed` tells whether tags have left (or came)."""
+
+    result: Answer | Disclosed | None
+    error: ProtocolError | None
+    ctx: bytes | None
+
+
+Effect = (
+    Send | Compute | ReadItems | Append | Sort | ReadRows | Join | Admit | ConsumeSeed | Charge | Evidence | Done
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """For people: elements done of elements in all, in the phase under way."""
+
+    phase: str
+    done: int
+    total: int

@@ -1,0 +1,212 @@
+"""Every way a session can go wrong, each with its own code.
+
+Messages say what was expected and what was got. They never contain an identifier, a tag, a key or an element.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Reason(StrEnum):
+    """Why a node refused or aborted, as told to the partner.
+
+    Every reason that depends on the responder's data or rules is `POLICY`: a refusal must not say which.
+    """
+
+    POLICY = "policy"
+    BUSY = "busy"
+    TOO_LARGE = "too-large"
+    MALFORMED = "malformed"
+    EXPIRED = "expired"
+    REPLAYED = "replayed"
+    UNSUPPORTED = "unsupported"
+    REALM = "realm-mismatch"
+    PROFILE = "profile-mismatch"
+    VIOLATION = "protocol-violation"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed-out"
+    SHUTTING_DOWN = "shutting-down"
+    STORAGE = "storage"
+    INTERNAL = "internal"
+
+
+class ProtocolError(Exception):
+    """Root of all protocol errors."""
+
+    code: ClassVar[str] = "protocol-error"
+    reason: ClassVar[Reason] = Reason.VIOLATION
+
+
+class MalformedPacketError(ProtocolError):
+    """Bytes that are not a packet, or fields that its type does not allow."""
+
+    code = "malformed-packet"
+
+
+class NonCanonicalEncodingError(ProtocolError):
+    """An unknown field, a repeated scalar, or an encoding that is not the canonical one."""
+
+    code = "non-canonical-encoding"
+
+
+class UnexpectedPacketError(ProtocolError):
+    """A packet type that the session does not expect now."""
+
+    code = "unexpected-packet"
+
+
+class SignatureError(ProtocolError):
+    """A signature that does not verify under the partner's key."""
+
+    code = "bad-signature"
+
+
+class SigningKeyError(ProtocolError):
+    """An Ed25519 public key that is not canonical or has small order."""
+
+    code = "bad-signing-key"
+
+
+class EnvelopeError(ProtocolError):
+    """An envelope that breaks a rule of the protocol, whatever the policy."""
+
+    code = "bad-envelope"
+    reason = Reason.MALFORMED
+
+
+class ExpiredEnvelopeError(ProtocolError):
+    """An envelope outside its period, clock skew allowed for."""
+
+    code = "expired-envelope"
+    reason = Reason.EXPIRED
+
+
+class UnsupportedError(ProtocolError):
+    """A version, suite, query or variant that this node does not speak."""
+
+    code = "unsupported"
+    reason = Reason.UNSUPPORTED
+
+
+class RealmError(ProtocolError):
+    """Exercise and production never mix."""
+
+    code = "realm-mismatch"
+    reason = Reason.REALM
+
+
+class ProfileError(ProtocolError):
+    """The two sides do not canonicalize identifiers by the same profile."""
+
+    code = "profile-mismatch"
+    reason = Reason.PROFILE
+
+
+class WrongReferenceError(ProtocolError):
+    """A message that belongs to another session or to another point of this one."""
+
+    code = "wrong-reference"
+
+
+class CommitmentError(ProtocolError):
+    """A value that does not open its commitment."""
+
+    code = "bad-commitment"
+
+
+class SequenceError(ProtocolError):
+    """A frame out of order."""
+
+    code = "bad-sequence"
+
+
+class ChainError(ProtocolError):
+    """A frame whose cumulative hash differs from ours."""
+
+    code = "bad-chain"
+
+
+class SizeError(ProtocolError):
+    """More, fewer or other rows than were declared."""
+
+    code = "wrong-size"
+
+
+class OrderError(ProtocolError):
+    """Sorted rows that are not strictly ascending."""
+
+    code = "not-ascending"
+
+
+class WindowError(ProtocolError):
+    """More unanswered chunks than the protocol allows."""
+
+    code = "window-exceeded"
+
+
+class PublicKeyError(ProtocolError):
+    """An OPRF public key that is not a canonical element, or is the identity."""
+
+    code = "bad-public-key"
+
+
+class StatementError(ProtocolError):
+    """A checkpoint or receipt that does not say what we saw."""
+
+    code = "wrong-statement"
+
+
+class RefusedError(ProtocolError):
+    """The partner refused the question, with a signed refusal."""
+
+    code = "refused"
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"the partner refused the question: {reason.value}")
+        self.refusal = reason
+
+
+class AbortedError(ProtocolError):
+    """The partner ended the session, with a signed abort."""
+
+    code = "aborted-by-partner"
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"the partner aborted the session: {reason.value}")
+        self.abort = reason
+
+
+class ConnectionLostError(ProtocolError):
+    """The connection ended before the session did."""
+
+    code = "connection-lost"
+
+
+class CancelledError(ProtocolError):
+    """The operator, or a shutdown, ended the session."""
+
+    code = "cancelled"
+    reason = Reason.CANCELLED
+
+
+class ShuttingDownError(ProtocolError):
+    """This node is draining and ends the session."""
+
+    code = "shutting-down"
+    reason = Reason.SHUTTING_DOWN
+
+
+class TimedOutError(ProtocolError):
+    """The partner was silent, or the session too long."""
+
+    code = "timed-out"
+    reason = Reason.TIMED_OUT
+
+
+class HostError(ProtocolError):
+    """The node could not carry out an effect: storage, ledger, compute."""
+
+    code = "host-failure"
+    reason = Reason.STORAGE

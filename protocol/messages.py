@@ -1,0 +1,171 @@
+"""What nodes say to each other, as plain values. The wire form is `protocol/accord.proto`; only `codec` knows both.
+
+Field names and order equal the schema's. `PacketType` numbers are part of the protocol and never reused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Final
+
+PROTOCOL_VERSION: Final = 1
+
+
+class PacketType(IntEnum):
+    """docs/protocol.md, "Packets"."""
+
+    ENVELOPE = 1
+    ACCEPT = 2
+    REFUSAL = 3
+    OPEN = 4
+    KEY = 5
+    BLINDED = 10
+    EVALUATED = 11
+    PROOF = 12
+    TAGS = 13
+    CHECKPOINT = 20
+    RECEIPT = 21
+    ABORT = 30
+
+
+class Role(StrEnum):
+    REQUESTER = "requester"
+    RESPONDER = "responder"
+
+
+class Realm(StrEnum):
+    """Exercise and production never mix: in identity, envelope and data set."""
+
+    EXERCISE = "exercise"
+    PRODUCTION = "production"
+
+
+class Query(StrEnum):
+    INTERSECT = "intersect"
+
+
+class Variant(StrEnum):
+    """How the responder's OPRF key lives."""
+
+    FRESH_KEYS = "fresh-keys"
+
+
+class Reveals(StrEnum):
+    """What the answer tells the recipients. An enum, never a boolean."""
+
+    SHARED_IDENTIFIERS = "shared-identifiers"
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    agency: str
+    role: str
+    data_set: str
+    signing_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    kind: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegalBasis:
+    purpose: str
+    instrument: str
+    reference: str
+    case_reference: str
+    officer: str
+    offence_category: str
+    handling_code: str
+    urgency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The question: who asks whom what, on which legal basis, valid when, and the requester's commitments."""
+
+    version: int
+    suite: str
+    query: str
+    variant: str
+    reveals: str
+    realm: str
+    participants: tuple[Participant, ...]
+    recipients: tuple[str, ...]
+    operator: str
+    lists: tuple[List, ...]
+    profile_hash: bytes
+    legal_basis: LegalBasis
+    not_before_ms: int
+    not_after_ms: int
+    nonce: bytes
+    seed_commitment: bytes
+    coin_commitment: bytes
+    snapshot_commitment: bytes
+
+    def participant(self, role: Role) -> Participant:
+        """The first participant in `role`. Raises LookupError where there is none."""
+        return next(p for p in self.participants if p.role == role)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    envelope_digest: bytes
+    agency: str
+    sizes: tuple[int, ...]
+    profile_hash: bytes
+    seed_commitment: bytes
+    snapshot_commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    envelope_digest: bytes
+    agency: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    salt: bytes
+    coin: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    open_digest: bytes
+    public_keys: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A checkpoint or a receipt: counts and cumulative hashes of both directions before it."""
+
+    ctx: bytes
+    requester_count: int
+    requester_chain: bytes
+    responder_count: int
+    responder_chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    reference: bytes
+    reason: str
+
+
+Message = Envelope | Accept | Refusal | Open | Key | Statement | Abort
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One gRPC message. `sequence` is None before the transcript starts."""
+
+    type: PacketType
+    payload: bytes
+    signature: bytes = b""
+    sequence: int | None = None
+    chain: bytes = b""
