@@ -1,0 +1,1 @@
+"""One agency's side: configuration, keys, partners, policy, ledger, network, commands. All I/O is here."""
