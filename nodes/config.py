@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from nodes.errors import ConfigError
+from nodes.errors import ConfigError, OperatorUnknownError
 from nodes.fields import NAME, Fields, parse_toml
 from nodes.home import Home, read_private
 
@@ -89,9 +89,18 @@ class Config:
     operators: tuple[Operator, ...]
     paths: Paths
 
-    def operator(self, uid: int) -> Operator | None:
-        """Return the operator with this Unix user id, or None: then the control API answers nothing."""
-        return next((operator for operator in self.operators if operator.uid == uid), None)
+    def operator(self, uid: int) -> Operator:
+        """Return the operator with this Unix user id.
+
+        Raises:
+            OperatorUnknownError: nobody in accord.toml has it.
+        """
+        for operator in self.operators:
+            if operator.uid == uid:
+                return operator
+        raise OperatorUnknownError(
+            f"expected a Unix user named under operators in accord.toml, got uid {uid}"
+        )
 
 
 def load_config(home: Home) -> Config:

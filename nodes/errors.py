@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Final
 
+from protocol.errors import Reason
+
 
 class ExitCode(IntEnum):
     """What the process `accord` returns to its caller."""
@@ -47,9 +49,13 @@ EXIT_MEANINGS: Final = {
 
 
 class NodeError(Exception):
-    """Root of everything that a node itself raises on purpose."""
+    """Root of everything that a node itself raises on purpose.
+
+    `reason` is all that a partner is told when this error ends its session.
+    """
 
     code: ClassVar[str] = "node-error"
+    reason: ClassVar[Reason] = Reason.INTERNAL
 
 
 # Home, configuration, identity
@@ -77,6 +83,7 @@ class StorageError(NodeError):
     """A file of the node could not be read or durably written."""
 
     code = "storage-failed"
+    reason = Reason.STORAGE
 
 
 class ConfigError(NodeError):
@@ -91,10 +98,10 @@ class IdentityError(NodeError):
     code = "bad-identity"
 
 
-class RealmError(NodeError):
-    """Exercise and production were about to mix."""
+class OperatorUnknownError(NodeError):
+    """The Unix user is not one of the operators in accord.toml."""
 
-    code = "realm-mismatch"
+    code = "unknown-operator"
 
 
 # Partners
@@ -116,18 +123,27 @@ class PartnerUnknownError(NodeError):
     """No partner of that name, key or certificate."""
 
     code = "unknown-partner"
+    reason = Reason.POLICY
 
 
 class PartnerConflictError(NodeError):
-    """The partner, or one of its keys, is already in the book under other terms."""
+    """The partner, or one of its keys, is already in the book."""
 
     code = "partner-conflict"
+
+
+class PartnerRealmError(NodeError):
+    """A partner of the other realm: exercise and production never mix."""
+
+    code = "partner-realm-mismatch"
+    reason = Reason.REALM
 
 
 class PartnerInactiveError(NodeError):
     """The partner is suspended or removed."""
 
     code = "partner-inactive"
+    reason = Reason.POLICY
 
 
 class PartnerBookError(NodeError):
@@ -155,12 +171,14 @@ class RulesError(NodeError):
     """The rule file is missing, unreadable or wrong; everything is refused until it is repaired."""
 
     code = "bad-rules"
+    reason = Reason.POLICY
 
 
 class RefusedByRulesError(NodeError):
     """This node's own rules do not allow the request."""
 
     code = "refused-by-own-rules"
+    reason = Reason.POLICY
 
 
 # Ledger, state
@@ -170,36 +188,62 @@ class LedgerError(NodeError):
     """A ledger row could not be written durably, so nothing may be disclosed."""
 
     code = "ledger-failed"
+    reason = Reason.STORAGE
 
 
 class LedgerBrokenError(NodeError):
     """The ledger does not verify: a row was changed, removed, moved or forged."""
 
     code = "ledger-broken"
+    reason = Reason.STORAGE
 
 
 class StateError(NodeError):
     """Nonces, budgets or seeds could not be read or written durably."""
 
     code = "state-failed"
+    reason = Reason.STORAGE
+
+
+class ClockError(NodeError):
+    """The clock stands well before a time that this node has already seen."""
+
+    code = "clock-set-back"
+    reason = Reason.STORAGE
 
 
 class ReplayError(NodeError):
     """An envelope with this nonce was seen before."""
 
     code = "replayed-envelope"
+    reason = Reason.REPLAYED
+
+
+class NonceLimitError(NodeError):
+    """More envelopes of one partner are still valid than this node remembers."""
+
+    code = "too-many-envelopes"
+    reason = Reason.BUSY
 
 
 class BudgetError(NodeError):
     """The partner's budget for today does not cover the request."""
 
     code = "budget-exceeded"
+    reason = Reason.POLICY
+
+
+class ReservationError(NodeError):
+    """A budget was reserved twice, or charged without a reservation or beyond it."""
+
+    code = "bad-reservation"
 
 
 class SeedConsumedError(NodeError):
     """A session seed was about to be used a second time."""
 
     code = "seed-consumed"
+    reason = Reason.STORAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +261,14 @@ class ErrorRow:
     advice: str
 
 
+_BROKEN: Final = "The partner's node broke the protocol: compare versions, then ask its operators to look."
+
 # (gRPC status, exit code) -> error code -> advice
 _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("INTERNAL", ExitCode.UNEXPECTED): {
+        "bad-reservation": "Report this as a defect; the session was ended and nothing was disclosed.",
         "node-error": "Report this as a defect: every error of a node has a class of its own.",
+        "protocol-error": "Report this as a defect: every error of the protocol has a class of its own.",
     },
     ("FAILED_PRECONDITION", ExitCode.CONFIGURATION): {
         "home-missing": "Run `accord init`, or name the right folder with --home.",
@@ -228,7 +276,10 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "unsafe-permissions": "Find out who could read it, replace keys that were exposed, then chmod.",
         "bad-configuration": "Correct accord.toml; docs/samples/accord.toml explains each key.",
         "bad-identity": "Restore the key files from the sealed backup, or make a new identity.",
+        "partner-realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
         "realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
+        "profile-mismatch": "Bring both nodes to versions with the same identifier profile.",
+        "clock-set-back": "Set the clock right; if it ran ahead before, restore state.db from before that.",
         "partner-conflict": "See `accord partner show`; remove the old entry if the agency has a new key.",
         "bad-partner-book": "Restore partners.json from the backup, or add the partners again.",
         "bad-rules": "Correct rules.toml: all is refused until then; `accord doctor` shows the mistake.",
@@ -236,7 +287,11 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("UNAUTHENTICATED", ExitCode.CONFIGURATION): {
         "unknown-partner": "See `accord partner list`; add the partner with `accord partner add`.",
     },
+    ("UNIMPLEMENTED", ExitCode.CONFIGURATION): {
+        "unsupported": "Bring both nodes to versions that speak the same protocol; see `accord --version`.",
+    },
     ("PERMISSION_DENIED", ExitCode.CONFIGURATION): {
+        "unknown-operator": "Have whoever runs the node add this user to accord.toml under operators.",
         "partner-inactive": "If it should be active again, run `accord partner resume`.",
     },
     ("INVALID_ARGUMENT", ExitCode.INPUT): {
@@ -255,11 +310,55 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {
         "budget-exceeded": "Ask with fewer identifiers, or tomorrow; rules.toml sets the budget.",
     },
+    ("RESOURCE_EXHAUSTED", ExitCode.PARTNER_VIOLATION): {
+        "too-many-envelopes": "Ask the partner why it sends so many requests; suspend it if need be.",
+    },
+    ("PERMISSION_DENIED", ExitCode.REFUSED_BY_PARTNER): {
+        "refused": "Ask the partner's contact point; its ledger has the reason, which it need not tell.",
+    },
+    ("ABORTED", ExitCode.REFUSED_BY_PARTNER): {
+        "aborted-by-partner": "Try again; if it repeats, ask the partner's contact point for the reason.",
+    },
+    ("UNAVAILABLE", ExitCode.NETWORK): {
+        "connection-lost": "Check that the partner's node is up and reachable, then ask again.",
+        "shutting-down": "Wait until the node is up again, then ask again.",
+    },
+    ("DEADLINE_EXCEEDED", ExitCode.NETWORK): {
+        "timed-out": "Check the line and the partner's load; large lists need higher deadlines in accord.toml.",
+    },
     ("ALREADY_EXISTS", ExitCode.PARTNER_VIOLATION): {
         "replayed-envelope": "Ask again with a new request; if nobody repeated one, tell the partner.",
     },
+    ("FAILED_PRECONDITION", ExitCode.PARTNER_VIOLATION): {
+        "expired-envelope": "Compare both clocks and the mandate's period, then ask again.",
+    },
+    ("UNAUTHENTICATED", ExitCode.PARTNER_VIOLATION): {
+        "bad-signature": "Treat as an attack until explained: keep the ledger and call the partner.",
+        "bad-signing-key": "Do not trust this key; ask the partner for a new partner file.",
+    },
+    ("INVALID_ARGUMENT", ExitCode.PARTNER_VIOLATION): {
+        "malformed-packet": _BROKEN,
+        "non-canonical-encoding": _BROKEN,
+        "bad-envelope": _BROKEN,
+        "bad-commitment": _BROKEN,
+        "bad-chain": _BROKEN,
+        "wrong-size": _BROKEN,
+        "not-ascending": _BROKEN,
+        "bad-public-key": _BROKEN,
+        "wrong-statement": _BROKEN,
+    },
+    ("ABORTED", ExitCode.PARTNER_VIOLATION): {
+        "unexpected-packet": _BROKEN,
+        "wrong-reference": _BROKEN,
+        "bad-sequence": _BROKEN,
+        "window-exceeded": _BROKEN,
+    },
+    ("CANCELLED", ExitCode.CANCELLED): {
+        "cancelled": "Ask again when you are ready; the partner was told.",
+    },
     ("UNAVAILABLE", ExitCode.STORAGE): {
         "storage-failed": "Check free space, mount and permissions of the node's folders, then try again.",
+        "host-failure": "See the node's log for the cause: disk, ledger or memory; then ask again.",
         "ledger-failed": "Nothing was disclosed; free space or repair the disk, then try again.",
         "state-failed": "Nothing was disclosed; free space or repair the disk, then try again.",
     },
