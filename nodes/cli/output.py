@@ -1,6 +1,6 @@
 """What the command line shows: tables on a terminal, plain lines in a pipe, JSON on request, errors one way.
 
-A known error becomes its message, a sentence of advice from the table in nodes/errors.py, and its exit code.
+A known error becomes its message, a sentence of advice from the table in nodes/error_table.py, and its exit code.
 An unknown one becomes its type and the place where it happened, never its text: that could hold a value.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from nodes.errors import ExitCode, error_row
+from nodes.error_table import ExitCode, error_row
 
 _JSON: Final = "accord.json"
 

@@ -1,0 +1,210 @@
+"""The one table from error to the outside: gRPC status, exit code, and what the operator does next.
+
+No handler and no command invents its own mapping: they look an error up by the `code` of its class. The table
+covers psi, protocol and nodes; a test walks all subclasses of their three root errors.
+After a change: `python -m nodes.error_table > docs/errors.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+
+class ExitCode(IntEnum):
+    """What the process `accord` returns to its caller."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2  # click's own choice
+    CONFIGURATION = 3
+    REFUSED_BY_PARTNER = 4
+    REFUSED_BY_OWN_RULES = 5
+    NETWORK = 6
+    PARTNER_VIOLATION = 7
+    STORAGE = 8
+    INPUT = 9
+    CANCELLED = 10
+
+
+EXIT_MEANINGS: Final = {
+    ExitCode.OK: "done",
+    ExitCode.UNEXPECTED: "unexpected error: a defect in this program",
+    ExitCode.USAGE: "the command was called wrongly",
+    ExitCode.CONFIGURATION: "configuration, identity or permissions of this node",
+    ExitCode.REFUSED_BY_PARTNER: "the partner refused",
+    ExitCode.REFUSED_BY_OWN_RULES: "this node's own rules or limits refused",
+    ExitCode.NETWORK: "the partner or the own node could not be reached, or stopped answering",
+    ExitCode.PARTNER_VIOLATION: "the partner broke the protocol",
+    ExitCode.STORAGE: "local storage: ledger, state, registry or disk",
+    ExitCode.INPUT: "a file given to the command cannot be used",
+    ExitCode.CANCELLED: "cancelled by the operator",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """What a known error means outside this process.
+
+    Args:
+        status: name of the gRPC status towards a partner.
+        exit_code: of a command that ends with this error.
+        advice: one sentence for the operator: what to do next.
+    """
+
+    status: str
+    exit_code: ExitCode
+    advice: str
+
+
+_BROKEN: Final = "The partner's node broke the protocol: compare versions, then ask its operators to look."
+
+# (gRPC status, exit code) -> error code -> advice
+_GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
+    ("INTERNAL", ExitCode.UNEXPECTED): {
+        "bad-reservation": "Report this as a defect; the session was ended and nothing was disclosed.",
+        "node-error": "Report this as a defect: every error of a node has a class of its own.",
+        "protocol-error": "Report this as a defect: every error of the protocol has a class of its own.",
+    },
+    ("FAILED_PRECONDITION", ExitCode.CONFIGURATION): {
+        "home-missing": "Run `accord init`, or name the right folder with --home.",
+        "home-exists": "Choose another --home, or move the existing folder away yourself.",
+        "unsafe-permissions": "Find out who could read it, replace keys that were exposed, then chmod.",
+        "bad-configuration": "Correct accord.toml; docs/samples/accord.toml explains each key.",
+        "bad-identity": "Restore the key files from the sealed backup, or make a new identity.",
+        "partner-realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
+        "realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
+        "profile-mismatch": "Bring both nodes to versions with the same identifier profile.",
+        "clock-set-back": "Set the clock right; if it ran ahead before, restore state.db from before that.",
+        "partner-conflict": "See `accord partner show`; remove the old entry if the agency has a new key.",
+        "bad-partner-book": "Restore partners.json from the backup, or add the partners again.",
+        "bad-rules": "Correct rules.toml: all is refused until then; `accord doctor` shows the mistake.",
+    },
+    ("UNAUTHENTICATED", ExitCode.CONFIGURATION): {
+        "unknown-partner": "See `accord partner list`; add the partner with `accord partner add`.",
+    },
+    ("UNIMPLEMENTED", ExitCode.CONFIGURATION): {
+        "unsupported": "Bring both nodes to versions that speak the same protocol; see `accord --version`.",
+    },
+    ("PERMISSION_DENIED", ExitCode.CONFIGURATION): {
+        "unknown-operator": "Have whoever runs the node add this user to accord.toml under operators.",
+        "partner-inactive": "If it should be active again, run `accord partner resume`.",
+    },
+    ("INVALID_ARGUMENT", ExitCode.INPUT): {
+        "bad-partner-file": "Ask the partner to run `accord partner export` again and send the new file.",
+        "bad-mandate": "Correct the mandate file; docs/samples/mandate.toml explains each key.",
+    },
+    ("FAILED_PRECONDITION", ExitCode.INPUT): {
+        "mandate-not-valid-now": "Obtain a mandate that covers today, or check this machine's clock.",
+    },
+    ("UNAUTHENTICATED", ExitCode.INPUT): {
+        "fingerprint-mismatch": "Do not use the file; compare fingerprints over a channel that you trust.",
+    },
+    ("PERMISSION_DENIED", ExitCode.REFUSED_BY_OWN_RULES): {
+        "refused-by-own-rules": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
+    },
+    ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {
+        "budget-exceeded": "Ask with fewer identifiers, or tomorrow; rules.toml sets the budget.",
+    },
+    ("RESOURCE_EXHAUSTED", ExitCode.PARTNER_VIOLATION): {
+        "too-many-envelopes": "Ask the partner why it sends so many requests; suspend it if need be.",
+    },
+    ("PERMISSION_DENIED", ExitCode.REFUSED_BY_PARTNER): {
+        "refused": "Ask the partner's contact point; its ledger has the reason, which it need not tell.",
+    },
+    ("ABORTED", ExitCode.REFUSED_BY_PARTNER): {
+        "aborted-by-partner": "Try again; if it repeats, ask the partner's contact point for the reason.",
+    },
+    ("UNAVAILABLE", ExitCode.NETWORK): {
+        "connection-lost": "Check that the partner's node is up and reachable, then ask again.",
+        "shutting-down": "Wait until the node is up again, then ask again.",
+    },
+    ("DEADLINE_EXCEEDED", ExitCode.NETWORK): {
+        "timed-out": "Check the line and the partner's load; see the deadlines in accord.toml.",
+    },
+    ("ALREADY_EXISTS", ExitCode.PARTNER_VIOLATION): {
+        "replayed-envelope": "Ask again with a new request; if nobody repeated one, tell the partner.",
+    },
+    ("FAILED_PRECONDITION", ExitCode.PARTNER_VIOLATION): {
+        "expired-envelope": "Compare both clocks and the mandate's period, then ask again.",
+    },
+    ("UNAUTHENTICATED", ExitCode.PARTNER_VIOLATION): {
+        "bad-signature": "Treat as an attack until explained: keep the ledger and call the partner.",
+        "bad-signing-key": "Do not trust this key; ask the partner for a new partner file.",
+    },
+    ("INVALID_ARGUMENT", ExitCode.PARTNER_VIOLATION): {
+        "malformed-packet": _BROKEN,
+        "non-canonical-encoding": _BROKEN,
+        "bad-envelope": _BROKEN,
+        "bad-commitment": _BROKEN,
+        "bad-chain": _BROKEN,
+        "wrong-size": _BROKEN,
+        "not-ascending": _BROKEN,
+        "bad-public-key": _BROKEN,
+        "wrong-statement": _BROKEN,
+    },
+    ("ABORTED", ExitCode.PARTNER_VIOLATION): {
+        "unexpected-packet": _BROKEN,
+        "wrong-reference": _BROKEN,
+        "bad-sequence": _BROKEN,
+        "window-exceeded": _BROKEN,
+    },
+    ("CANCELLED", ExitCode.CANCELLED): {
+        "cancelled": "Ask again when you are ready; the partner was told.",
+    },
+    ("UNAVAILABLE", ExitCode.STORAGE): {
+        "storage-failed": "Check free space, mount and permissions of the node's folders, then try again.",
+        "host-failure": "See the node's log for the cause: disk, ledger or memory; then ask again.",
+        "ledger-failed": "Nothing was disclosed; free space or repair the disk, then try again.",
+        "state-failed": "Nothing was disclosed; free space or repair the disk, then try again.",
+    },
+    ("DATA_LOSS", ExitCode.STORAGE): {
+        "ledger-broken": "Stop the node, keep the file as evidence, compare it with the last export.",
+    },
+    ("ABORTED", ExitCode.STORAGE): {
+        "seed-consumed": "Start a new session; if it happens again, ask whether a backup was restored.",
+    },
+}
+
+ERRORS: Final[dict[str, ErrorRow]] = {
+    code: ErrorRow(status, exit_code, advice)
+    for (status, exit_code), group in _GROUPS.items()
+    for code, advice in group.items()
+}
+
+
+def error_row(error: BaseException) -> ErrorRow | None:
+    """Return the row of a known error, or None for one that nobody expected.
+
+    Looks up the class attribute `code`, so that no package has to be imported to report an error.
+    """
+    code = getattr(type(error), "code", None)
+    return ERRORS.get(code) if isinstance(code, str) else None
+
+
+def as_markdown() -> str:
+    """Return both tables as docs/errors.md shows them; a test compares the file with this."""
+    lines = [
+        "# Errors and exit codes",
+        "",
+        "Made by `python -m nodes.error_table > docs/errors.md`; a test keeps it current.",
+        "",
+        "| exit code | meaning |",
+        "| --- | --- |",
+        *(f"| {int(code)} | {EXIT_MEANINGS[code]} |" for code in ExitCode),
+        "",
+        "| error | gRPC status | exit code | what to do next |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {code} | {row.status} | {int(row.exit_code)} | {row.advice} |"
+            for code, row in sorted(ERRORS.items())
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())
