@@ -1,8 +1,9 @@
 """The seam between a session and whoever runs it.
 
 A session is `step(event) -> list[Effect]`. It never blocks, never sleeps, never draws randomness. Effects with a token
-are answered by exactly one `Completed(token, result)`, or by `HostFailed` when the host could not do it. The host may
-answer in any order and overlaps computation with I/O; a test runs everything inline.
+are answered by exactly one `Completed(token, result)`; a job that raises is answered by `JobFailed`, any other effect
+that fails by `Ended(HostError(...))`. The host may answer in any order and overlaps computation with I/O; a test runs
+everything inline.
 
 Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names: `("outputs", i)` holds the
 requester's `tag || row` (16 + 4 bytes, row little-endian), `("tags", i)` tags alone (16 bytes), both for list i.
@@ -15,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from protocol.errors import ProtocolError, Reason
 from protocol.messages import Envelope, PacketType
+from psi import PsiError
 
 SpoolName = tuple[str, int]
 
@@ -46,8 +48,18 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
+    """The answer to the effect with this token."""
+
     token: int
     result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """A job raised: bytes that the partner sent were not what they must be."""
+
+    token: int
+    error: PsiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ class Ended:
     tell_partner: bool = True
 
 
-Event = Started | Received | Completed | Ended
+Event = Started | Received | Completed | JobFailed | Ended
 
 
 # --------------------------------------------------------------------------------------------------------- effects
@@ -192,17 +204,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """Responder: the tags left and both receipts stand. `confirmed` is False where the partner's receipt never came."""
-
-    confirmed: bool
+    """Responder: the tags left and both receipts stand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The last effect. Exactly one of `result` and `error` is set; `disclosed` tells whether tags have left (or came)."""
+    """The last effect. Exactly one of `result` and `error` is set."""
 
     result: Answer | Disclosed | None
-    error: ProtocolError | None
+    error: ProtocolError | PsiError | None
     ctx: bytes | None
 
 

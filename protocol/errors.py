@@ -168,6 +168,16 @@ class RefusedError(ProtocolError):
         self.refusal = reason
 
 
+class RejectedError(ProtocolError):
+    """This node refused the partner's question, by its own rules or limits."""
+
+    code = "rejected"
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"this node refused the question: {reason.value}")
+        self.rejection = reason
+
+
 class AbortedError(ProtocolError):
     """The partner ended the session, with a signed abort."""
 

@@ -1,0 +1,38 @@
+"""How lists are cut for the wire: chunks of elements, frames of tags (docs/protocol.md, "Chunks")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocol.codec import FRAME_PAYLOAD_BYTES
+from psi import CHUNK_ELEMENTS
+
+MAX_UNANSWERED: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consecutive rows of one list: a chunk or a frame. `number` counts within the list."""
+
+    list_number: int
+    number: int
+    first: int
+    count: int
+
+
+def chunks(sizes: Sequence[int]) -> Iterator[Span]:
+    """Full chunks of 32,768 elements, list by list, except each list's last. Nothing spans two lists."""
+    return _spans(sizes, CHUNK_ELEMENTS)
+
+
+def frames(sizes: Sequence[int], row_bytes: int) -> Iterator[Span]:
+    """Full frames of 1 MiB of rows, list by list, except each list's last."""
+    return _spans(sizes, FRAME_PAYLOAD_BYTES // row_bytes)
+
+
+def _spans(sizes: Sequence[int], most: int) -> Iterator[Span]:
+    for list_number, size in enumerate(sizes):
+        for number, first in enumerate(range(0, size, most)):
+            yield Span(list_number, number, first, min(most, size - first))

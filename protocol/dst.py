@@ -1,0 +1,12 @@
+"""Domain separation tags of the protocol room. `psi` lists those of the mathematics; docs/protocol.md lists all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+COMMIT_SEED: Final = "accord/v1/commit-seed"
+COMMIT_COIN: Final = "accord/v1/commit-coin"
+COMMIT_SNAPSHOT: Final = "accord/v1/commit-snapshot"
+SESSION_SALT: Final = "accord/v1/session-salt"
+SESSION_CTX: Final = "accord/v1/session-ctx"
+TRANSCRIPT: Final = "accord/v1/transcript"

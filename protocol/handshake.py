@@ -1,0 +1,199 @@
+"""Envelope, Accept or Refusal, Open, Key: what both sides fix before the first row travels (docs/protocol.md).
+
+Pure functions over messages. The sessions call them in order; each check raises its own error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocol.codec import MAX_PARTICIPANTS
+from protocol.dst import COMMIT_COIN, COMMIT_SEED, COMMIT_SNAPSHOT, SESSION_CTX, SESSION_SALT
+from protocol.errors import (
+    CommitmentError,
+    EnvelopeError,
+    ExpiredEnvelopeError,
+    ProfileError,
+    RealmError,
+    SizeError,
+    UnsupportedError,
+    WrongReferenceError,
+)
+from protocol.messages import (
+    PROTOCOL_VERSION,
+    Accept,
+    Envelope,
+    LegalBasis,
+    List,
+    Packet,
+    Participant,
+    Query,
+    Reveals,
+    Role,
+    Variant,
+)
+from protocol.session import Local, Peer, Secrets
+from protocol.transcript import message_bytes
+from psi import SUITE, lp
+
+MAX_LISTS: Final = 16
+AGENCY: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # one DNS label, RFC 1123, section 2.1
+_BASIS: Final = ("purpose", "instrument", "reference", "case_reference", "officer")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The requester's host fills this in; the session adds version, suite and commitments."""
+
+    data_set: str
+    operator: str
+    recipients: tuple[str, ...]
+    lists: tuple[List, ...]
+    legal_basis: LegalBasis
+    not_before_ms: int
+    not_after_ms: int
+    nonce: bytes
+
+
+def commit(dst: str, role: Role, value: bytes) -> bytes:
+    """SHA-512(LP(DST, role, value)). Returns 64 bytes."""
+    return hashlib.sha512(lp(dst, role.value, value)).digest()
+
+
+def commit_snapshot(salt: bytes, root: bytes) -> bytes:
+    """The data set used, hidden by a fresh salt. Returns 64 bytes."""
+    return hashlib.sha512(lp(COMMIT_SNAPSHOT, salt, root)).digest()
+
+
+def check_opening(commitment: bytes, dst: str, role: Role, value: bytes) -> None:
+    """Raises CommitmentError where `value` does not open `commitment`."""
+    if commit(dst, role, value) != commitment:
+        raise CommitmentError("expected the value that the partner committed to")
+
+
+def session_salt(envelope: Packet, accepts: Sequence[Packet], coin: bytes) -> bytes:
+    """The coin comes after the responder's seed commitment, so that no side can grind its seed. Returns 64 bytes."""
+    parts = [message_bytes(accept) for accept in accepts]
+    return hashlib.sha512(lp(SESSION_SALT, message_bytes(envelope), *parts, coin)).digest()
+
+
+def session_ctx(envelope: Packet, accepts: Sequence[Packet], opened: Packet, keys: Sequence[Packet]) -> bytes:
+    """Everything agreed, in one hash. Returns 64 bytes."""
+    messages = [message_bytes(packet) for packet in (envelope, *accepts, opened, *keys)]
+    return hashlib.sha512(lp(SESSION_CTX, *messages)).digest()
+
+
+def make_envelope(
+    question: Question,
+    local: Local,
+    signing_key: bytes,
+    peer: Peer,
+    secrets: Secrets,
+    snapshot_root: bytes,
+) -> Envelope:
+    """The question as it will be signed."""
+    role = Role.REQUESTER
+    return Envelope(
+        version=PROTOCOL_VERSION,
+        suite=SUITE,
+        query=Query.INTERSECT.value,
+        variant=Variant.FRESH_KEYS.value,
+        reveals=Reveals.SHARED_IDENTIFIERS.value,
+        realm=local.realm,
+        participants=(
+            Participant(local.agency, role.value, "", signing_key),
+            Participant(peer.agency, Role.RESPONDER.value, question.data_set, peer.signing_key),
+        ),
+        recipients=question.recipients,
+        operator=question.operator,
+        lists=question.lists,
+        profile_hash=local.profile_hash,
+        legal_basis=question.legal_basis,
+        not_before_ms=question.not_before_ms,
+        not_after_ms=question.not_after_ms,
+        nonce=question.nonce,
+        seed_commitment=commit(COMMIT_SEED, role, secrets.seed),
+        coin_commitment=commit(COMMIT_COIN, role, secrets.coin),
+        snapshot_commitment=commit_snapshot(secrets.snapshot_salt, snapshot_root),
+    )
+
+
+def check_envelope(envelope: Envelope, local: Local, own_key: bytes, peer: Peer, now_ms: int) -> None:
+    """What the protocol demands of any envelope, before the node's own rules are asked.
+
+    Raises:
+        UnsupportedError, RealmError, ProfileError, ExpiredEnvelopeError, EnvelopeError, SizeError: each as its name says.
+    """
+    _check_versions(envelope)
+    if envelope.realm != local.realm:
+        raise RealmError("expected a question of this node's realm")
+    if envelope.profile_hash != local.profile_hash:
+        raise ProfileError("expected this node's canonicalization profile")
+    _check_participants(envelope, local, own_key, peer)
+    _check_legal_basis(envelope)
+    kinds = [entry.kind for entry in envelope.lists]
+    if not 1 <= len(kinds) <= MAX_LISTS or len(set(kinds)) != len(kinds) or not all(kinds):
+        raise EnvelopeError(f"expected 1 to {MAX_LISTS} lists of different kinds")
+    elements = sum(entry.size for entry in envelope.lists)
+    if elements > local.max_elements:
+        raise SizeError(f"expected at most {local.max_elements} elements, got {elements} declared")
+    _check_period(envelope, local, now_ms)
+
+
+def _check_versions(envelope: Envelope) -> None:
+    got = (envelope.version, envelope.suite, envelope.query, envelope.variant, envelope.reveals)
+    speaks = (PROTOCOL_VERSION, SUITE, Query.INTERSECT, Variant.FRESH_KEYS, Reveals.SHARED_IDENTIFIERS)
+    if got != speaks:
+        raise UnsupportedError(f"expected version {speaks[0]} of {', '.join(str(part) for part in speaks[1:])}")
+
+
+def _check_participants(envelope: Envelope, local: Local, own_key: bytes, peer: Peer) -> None:
+    if len(envelope.participants) > MAX_PARTICIPANTS:
+        raise EnvelopeError(f"expected at most {MAX_PARTICIPANTS} participants")
+    got = [(p.agency, p.role, p.signing_key) for p in envelope.participants]
+    expected = [
+        (peer.agency, Role.REQUESTER, peer.signing_key),
+        (local.agency, Role.RESPONDER, own_key),
+    ]
+    if got != expected:
+        raise EnvelopeError("expected the sender as requester and this node as responder, with the keys exchanged")
+    if envelope.participants[0].data_set or not envelope.participants[1].data_set:
+        raise EnvelopeError("expected the name of the responder's data set alone")
+    if envelope.recipients != (peer.agency,):
+        raise EnvelopeError("expected the requester as the only recipient")
+
+
+def _check_legal_basis(envelope: Envelope) -> None:
+    missing = [name for name in _BASIS if not getattr(envelope.legal_basis, name).strip()]
+    if missing or not envelope.operator.strip():
+        raise EnvelopeError(f"expected an operator and a complete legal basis, got none of: {', '.join(missing)}")
+
+
+def _check_period(envelope: Envelope, local: Local, now_ms: int) -> None:
+    period_ms = envelope.not_after_ms - envelope.not_before_ms
+    if not 0 < period_ms <= local.max_period_ms:
+        raise EnvelopeError(f"expected a validity of at most {local.max_period_ms} ms")
+    if now_ms < envelope.not_before_ms - local.clock_skew_ms:
+        raise ExpiredEnvelopeError("expected an envelope that is valid already; compare the clocks of both nodes")
+    if now_ms > envelope.not_after_ms + local.clock_skew_ms:
+        raise ExpiredEnvelopeError("expected an envelope that is still valid; compare the clocks of both nodes")
+
+
+def check_accept(accept: Accept, envelope: Envelope, envelope_digest: bytes, local: Local, peer: Peer) -> None:
+    """The requester's checks of the answer to its envelope.
+
+    Raises:
+        WrongReferenceError, ProfileError, SizeError.
+    """
+    if accept.envelope_digest != envelope_digest or accept.agency != peer.agency:
+        raise WrongReferenceError("expected the partner's answer to this envelope")
+    if accept.profile_hash != envelope.profile_hash:
+        raise ProfileError("expected the profile of the question")
+    if len(accept.sizes) != len(envelope.lists):
+        raise SizeError(f"expected {len(envelope.lists)} sizes, got {len(accept.sizes)}")
+    if sum(accept.sizes) > local.max_elements:
+        raise SizeError(f"expected at most {local.max_elements} elements, got {sum(accept.sizes)} declared")

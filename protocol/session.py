@@ -1,0 +1,239 @@
+"""What every session shares: dispatch, effects with continuations, signing, the transcript, and how it ends.
+
+A session is a state machine without I/O. `step` takes one event and returns the effects that follow from it. Each state
+is the set of packet types expected now, with a handler each; everything else is an error. After `Done` a session
+answers every event with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from protocol import codec, dsse
+from protocol.effects import (
+    Answer,
+    Completed,
+    Disclosed,
+    Done,
+    Effect,
+    Ended,
+    Event,
+    Evidence,
+    JobFailed,
+    Progress,
+    Received,
+    Send,
+    Started,
+)
+from protocol.errors import (
+    AbortedError,
+    MalformedPacketError,
+    ProtocolError,
+    Reason,
+    RefusedError,
+    StatementError,
+    UnexpectedPacketError,
+    WrongReferenceError,
+)
+from protocol.messages import Abort, Message, Packet, PacketType, Role, Statement
+from protocol.transcript import Transcript, digest
+from psi import PsiError
+
+NO_REFERENCE: Final = bytes(codec.DIGEST_BYTES)  # an abort by one who could not read the envelope
+
+Handler = Callable[[Packet], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The partner, as this node knows it from the signed partner file."""
+
+    agency: str
+    signing_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """32 random bytes each, drawn by the host for this session alone."""
+
+    seed: bytes = field(repr=False)
+    coin: bytes = field(repr=False)
+    snapshot_salt: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """This node's side of the agreement: who it is and what it bears."""
+
+    agency: str
+    realm: str
+    profile_hash: bytes
+    clock_skew_ms: int
+    max_period_ms: int
+    max_elements: int
+
+
+class Session:
+    """Base of every role of every protocol."""
+
+    role: ClassVar[Role]
+
+    def __init__(self, local: Local, secrets: Secrets, signer: dsse.Signer, peer: Peer) -> None:
+        self.local = local
+        self.secrets = secrets
+        self.peer = peer
+        self.progress: Progress | None = None
+        self.session_id: str | None = None
+        self._signer = signer
+        self._transcript: Transcript | None = None
+        self._expected: Mapping[PacketType, Handler] = {}
+        self._before: Statement | None = None  # both directions before the packet being handled
+        self._now_ms = 0
+        self._references: list[bytes] = [NO_REFERENCE]
+        self._effects: list[Effect] = []
+        self._waiting: dict[int, Callable[[Any], None]] = {}
+        self._tokens = 0
+        self._over = False
+
+    # ------------------------------------------------------------------------------------------------------- events
+
+    def step(self, event: Event) -> list[Effect]:
+        """Advance by one event.
+
+        Returns: the effects to carry out, in order. A partner's or a host's error ends the session: a signed refusal
+        or abort where the partner can still hear it, then `Done`.
+        """
+        if self._over:
+            return []
+        try:
+            match event:
+                case Started():
+                    self._start()
+                case Received():
+                    self._receive(event)
+                case Completed():
+                    self._waiting.pop(event.token)(event.result)
+                case JobFailed():
+                    raise event.error
+                case Ended():
+                    self._fail(event.error, tell_partner=event.tell_partner)
+        except (ProtocolError, PsiError) as error:
+            self._fail(error, tell_partner=not isinstance(error, AbortedError | RefusedError))
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _start(self) -> None:
+        """What a role does first; a responder waits."""
+
+    def _receive(self, event: Received) -> None:
+        self._now_ms = event.now_ms
+        packet = codec.decode_packet(event.packet)
+        handler = self._on_abort if packet.type is PacketType.ABORT else self._expected.get(packet.type)
+        if handler is None:
+            expected = ", ".join(kind.name.lower() for kind in self._expected) or "nothing"
+            raise UnexpectedPacketError(f"expected {expected}, got {packet.type.name.lower()}")
+        if packet.type in codec.SIGNED:
+            dsse.verify(self.peer.signing_key, packet.type, packet.payload, packet.signature)
+            self._keep(self.peer.agency, packet)
+        if self._transcript is None or packet.type is PacketType.ABORT:
+            if packet.sequence is not None:
+                raise MalformedPacketError(f"expected no sequence number on {packet.type.name.lower()}")
+        else:
+            self._before = self._transcript.statement()
+            self._transcript.accept(packet)
+        handler(packet)
+
+    def _on_abort(self, packet: Packet) -> None:
+        abort = codec.decode_message(packet, Abort)
+        if abort.reference not in self._references:
+            raise WrongReferenceError("expected an abort of this session")
+        raise AbortedError(reason_from(abort.reason))
+
+    # ------------------------------------------------------------------------------------------------------ effects
+
+    def _do(self, make: Callable[[int], Effect], then: Callable[[Any], None]) -> None:
+        """Ask the host for work; `then` gets its result."""
+        self._tokens += 1
+        self._waiting[self._tokens] = then
+        self._effects.append(make(self._tokens))
+
+    def _emit(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def _send_signed(self, kind: PacketType, message: Message) -> Packet:
+        payload = codec.encode_message(message)
+        signature = dsse.sign(self._signer, kind, payload)
+        if self._transcript is not None and kind is not PacketType.ABORT:
+            packet = self._transcript.stamp(kind, payload, signature)
+        else:
+            packet = Packet(kind, payload, signature)
+        self._keep(self.local.agency, packet)
+        self._emit(Send(codec.encode_packet(packet), kind))
+        return packet
+
+    def _send_rows(self, kind: PacketType, rows: bytes) -> None:
+        self._emit(Send(codec.encode_packet(self._agreed().stamp(kind, rows)), kind))
+
+    def _send_statement(self, kind: PacketType) -> None:
+        self._send_signed(kind, self._agreed().statement())
+
+    def _check_statement(self, packet: Packet) -> None:
+        """A checkpoint or receipt of the partner's: it must say what we saw before it."""
+        expected = self._before
+        got = codec.decode_message(packet, Statement)
+        if got != expected:
+            raise StatementError("expected a statement over both directions as this side saw them, got another")
+
+    def _keep(self, sender: str, packet: Packet) -> None:
+        self._emit(Evidence(sender, packet.type, packet.payload, packet.signature))
+
+    # ------------------------------------------------------------------------------------------------------- state
+
+    def _expect(self, *handlers: tuple[PacketType, Handler]) -> None:
+        self._expected = dict(handlers)
+
+    def _identify(self, envelope: Packet) -> bytes:
+        """The session is now this envelope's. Returns the envelope's digest."""
+        reference = digest(envelope)
+        self._references.append(reference)
+        self.session_id = reference[:16].hex()
+        return reference
+
+    def _begin_transcript(self, ctx: bytes) -> None:
+        self._references.append(ctx)
+        self._transcript = Transcript(self.role, ctx)
+
+    def _agreed(self) -> Transcript:
+        if self._transcript is None:
+            raise UnexpectedPacketError("expected the handshake to be complete")
+        return self._transcript
+
+    @property
+    def ctx(self) -> bytes | None:
+        """The hash of everything agreed, once both sides have it."""
+        return self._transcript.ctx if self._transcript is not None else None
+
+    def _finish(self, result: Answer | Disclosed) -> None:
+        self._over = True
+        self._emit(Done(result, None, self.ctx))
+
+    def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
+        if tell_partner:
+            reason = error.reason if isinstance(error, ProtocolError) else Reason.VIOLATION
+            self._say_goodbye(reason)
+        self._over = True
+        self._waiting.clear()
+        self._emit(Done(None, error, self.ctx))
+
+    def _say_goodbye(self, reason: Reason) -> None:
+        self._send_signed(PacketType.ABORT, Abort(self._references[-1], reason.value))
+
+
+def reason_from(text: str) -> Reason:
+    """A partner's reason code. Raises MalformedPacketError for one that the protocol does not list."""
+    try:
+        return Reason(text)
+    except ValueError:
+        raise MalformedPacketError("expected a reason code that the protocol lists") from None
