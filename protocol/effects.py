@@ -30,7 +30,7 @@ class Job(Protocol):
     def run(self) -> Any: ...
 
 
-# ---------------------------------------------------------------------------------------------------------- events
+# --- events
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Ended:
 Event = Started | Received | Completed | JobFailed | Ended
 
 
-# --------------------------------------------------------------------------------------------------------- effects
+# --- effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +216,7 @@ class Done:
     ctx: bytes | None
 
 
-Effect = (
-    Send | Compute | ReadItems | Append | Sort | ReadRows | Join | Admit | ConsumeSeed | Charge | Evidence | Done
-)
+Effect = Send | Compute | ReadItems | Append | Sort | ReadRows | Join | Admit | ConsumeSeed | Charge | Evidence | Done
 
 
 @dataclass(frozen=True, slots=True)

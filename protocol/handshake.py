@@ -126,7 +126,7 @@ def check_envelope(envelope: Envelope, local: Local, own_key: bytes, peer: Peer,
     """What the protocol demands of any envelope, before the node's own rules are asked.
 
     Raises:
-        UnsupportedError, RealmError, ProfileError, ExpiredEnvelopeError, EnvelopeError, SizeError: each as its name says.
+        UnsupportedError, RealmError, ProfileError, ExpiredEnvelopeError, EnvelopeError, SizeError: by their names.
     """
     _check_versions(envelope)
     if envelope.realm != local.realm:

@@ -97,7 +97,7 @@ class Session:
         self._tokens = 0
         self._over = False
 
-    # ------------------------------------------------------------------------------------------------------- events
+    # --- events
 
     def step(self, event: Event) -> list[Effect]:
         """Advance by one event.
@@ -151,7 +151,7 @@ class Session:
             raise WrongReferenceError("expected an abort of this session")
         raise AbortedError(reason_from(abort.reason))
 
-    # ------------------------------------------------------------------------------------------------------ effects
+    # --- effects
 
     def _do(self, make: Callable[[int], Effect], then: Callable[[Any], None]) -> None:
         """Ask the host for work; `then` gets its result."""
@@ -189,7 +189,7 @@ class Session:
     def _keep(self, sender: str, packet: Packet) -> None:
         self._emit(Evidence(sender, packet.type, packet.payload, packet.signature))
 
-    # ------------------------------------------------------------------------------------------------------- state
+    # --- state
 
     def _expect(self, *handlers: tuple[PacketType, Handler]) -> None:
         self._expected = dict(handlers)
