@@ -17,9 +17,7 @@ from typing import Final, Self
 
 from nodes.errors import NodeError
 
-MAX_FILE_BYTES: Final = (
-    1 << 20
-)  # far above any file that a person writes; bounds memory for one that nobody did
+MAX_FILE_BYTES: Final = 1 << 20  # far above any file that a person writes; bounds memory for one that nobody did
 MAX_TEXT_BYTES: Final = 256  # one line on a terminal or form
 NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?")
 
@@ -111,9 +109,7 @@ class Fields:
         """Take a line of text: not empty, no control or direction characters, no blanks around it."""
         return self._text(key, self._take(key, "text"), pattern, max_bytes, hint)
 
-    def _text(
-        self, key: str, value: object, pattern: re.Pattern[str] | None, max_bytes: int, hint: str
-    ) -> str:
+    def _text(self, key: str, value: object, pattern: re.Pattern[str] | None, max_bytes: int, hint: str) -> str:
         expected = hint or f"one line of 1 to {max_bytes} bytes of printable text"
         if not isinstance(value, str):
             raise self.fail(key, expected, _kind(value))
@@ -127,6 +123,14 @@ class Fields:
             raise self.fail(key, expected, "text with control characters or blanks around it")
         if pattern is not None and not pattern.fullmatch(value):
             raise self.fail(key, expected, "text of another form")
+        return value
+
+    def lines(self, key: str, *, max_bytes: int) -> str:
+        """Take text of several lines in ASCII, for a value that its caller checks to the last byte."""
+        expected = f"1 to {max_bytes} bytes of ASCII text"
+        value = self._take(key, expected)
+        if not isinstance(value, str) or not value.isascii() or not 1 <= len(value) <= max_bytes:
+            raise self.fail(key, expected, "other text" if isinstance(value, str) else _kind(value))
         return value
 
     def integer(self, key: str, low: int, high: int) -> int:
@@ -176,11 +180,7 @@ class Fields:
     def tables(self, key: str, *, max_items: int = 1024) -> list[Fields]:
         """Take a list of tables, which may be empty or absent."""
         values = self._left.pop(key, [])
-        if (
-            not isinstance(values, list)
-            or len(values) > max_items
-            or not all(isinstance(v, dict) for v in values)
-        ):
+        if not isinstance(values, list) or len(values) > max_items or not all(isinstance(v, dict) for v in values):
             raise self.fail(key, f"a list of at most {max_items} tables", _kind(values))
         return [Fields(v, f"{self._where}: {key}[{i}]", self._error) for i, v in enumerate(values)]
 

@@ -6,6 +6,7 @@ loaded, because a key that others could read is no longer a key. A crash leaves 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import stat
@@ -93,9 +94,7 @@ class Home:
         try:
             self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             if any(self.path.iterdir()):
-                raise HomeExistsError(
-                    f"expected no folder or an empty one at {self.path}, got one that holds files"
-                )
+                raise HomeExistsError(f"expected no folder or an empty one at {self.path}, got one that holds files")
             self.path.chmod(FOLDER_MODE)
             make_folder(self.keys_folder)
         except OSError as cause:
@@ -108,20 +107,22 @@ class Home:
             HomeMissingError: no finished node.
             PermissionsError: a folder or the configuration is open to others.
         """
-        if not self.config_file.is_file():
-            raise HomeMissingError(f"expected a node at {self.path}, got no accord.toml there")
-        for folder in (self.path, self.keys_folder):
+        for path, mode in (
+            (self.path, FOLDER_MODE),
+            (self.keys_folder, FOLDER_MODE),
+            (self.config_file, FILE_MODE),
+        ):
             try:
-                _check_private(folder, folder.lstat(), FOLDER_MODE)
-            except FileNotFoundError:
-                raise HomeMissingError(f"expected a folder {folder}, got nothing") from None
-        _check_private(self.config_file, self.config_file.lstat(), FILE_MODE)
+                status = path.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                raise HomeMissingError(f"expected a node at {self.path}, got no {path.name} there") from None
+            except OSError as cause:
+                raise StorageError(f"expected to read {path}, got: {cause.strerror}") from None
+            _check_private(path, status, mode)
 
 
 def _check_private(path: Path, status: os.stat_result, wanted_mode: int) -> None:
-    is_kind, kind = (
-        (stat.S_ISDIR, "a folder") if wanted_mode == FOLDER_MODE else (stat.S_ISREG, "an ordinary file")
-    )
+    is_kind, kind = (stat.S_ISDIR, "a folder") if wanted_mode == FOLDER_MODE else (stat.S_ISREG, "an ordinary file")
     if not is_kind(status.st_mode):
         raise PermissionsError(f"expected {path} to be {kind}, got something else")
     if status.st_uid != os.geteuid():
@@ -202,6 +203,24 @@ def _removed_on_error(path: Path) -> Iterator[None]:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes of this node from changing `path` meanwhile: read, change, write as one step.
+
+    Raises:
+        StorageError: the lock file beside it cannot be made.
+    """
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    except OSError as cause:
+        raise StorageError(f"expected to lock {path}, got: {cause.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(path: Path) -> None:
