@@ -1,0 +1,120 @@
+//! The seam between the protocols and the machine: single-threaded kernels over slices.
+//!
+//! A backend is added by implementing [`Backend`] and listing it in [`available`]. Splitting a batch over cores is
+//! [`crate::parallel`]'s work, which hands out blocks of [`crate::parallel::BLOCK`] entries (a multiple of eight) as far as
+//! the batch reaches; a kernel accepts any length, including none.
+
+use std::sync::OnceLock;
+
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable};
+use curve25519_dalek::traits::IsIdentity;
+use curve25519_dalek::{RistrettoPoint, Scalar};
+
+use crate::error::{Error, Rejected};
+use crate::hash::Expander;
+use crate::items::Items;
+use crate::portable::Portable;
+
+/// An encoded element or scalar.
+pub type Bytes32 = [u8; 32];
+/// A SHA-512 digest: a VOPRF output, or the input of the map to the group.
+pub type Bytes64 = [u8; 64];
+
+/// A public key, decoded and checked, with each backend's fixed-base table once that backend has needed it.
+pub struct PublicKeyTable {
+    point: RistrettoPoint,
+    portable: OnceLock<Box<RistrettoBasepointTable>>,
+}
+
+impl PublicKeyTable {
+    /// Refuses everything but the canonical encoding of an element other than the identity.
+    pub fn new(encoding: &Bytes32) -> Result<Self, Error> {
+        let point = decode(encoding).ok_or(Error::BadPublicKey)?;
+        Ok(Self { point, portable: OnceLock::new() })
+    }
+
+    pub fn point(&self) -> &RistrettoPoint {
+        &self.point
+    }
+
+    pub fn portable(&self) -> &RistrettoBasepointTable {
+        self.portable.get_or_init(|| Box::new(RistrettoBasepointTable::create(&self.point)))
+    }
+}
+
+/// Decode of RFC 9496, section 4.3.1, without the identity, which no protocol here accepts.
+pub fn decode(encoding: &Bytes32) -> Option<RistrettoPoint> {
+    CompressedRistretto(*encoding).decompress().filter(|point| !point.is_identity())
+}
+
+/// The batch operations, each on one thread.
+///
+/// Every slice of one call has the same length, except where a single scalar serves the whole batch; the kernels may
+/// panic otherwise, since [`crate::voprf`] and the bindings check lengths first. A kernel that rejects names the lowest
+/// rejected entry; what it has written to `out` is then void. Scalars, inputs and outputs are secret: no branch, index or
+/// division depends on them. Only `vartime_` operations may, on public values.
+pub trait Backend: Send + Sync {
+    /// The name by which a caller or ACCORD_BACKEND asks for it.
+    fn name(&self) -> &'static str;
+
+    /// The map from 64 uniform bytes to an element (RFC 9496, section 4.3.4), encoded.
+    fn map_to_group(&self, uniform: &[Bytes64], out: &mut [Bytes32]);
+
+    /// H(x_i), encoded. The identity counts as an invalid input.
+    fn hash_to_group(&self, items: Items<'_>, dst: &Expander, out: &mut [Bytes32]) -> Result<(), Rejected>;
+
+    /// H(x_i) + r_i * G.
+    fn blind(&self, items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32]);
+
+    /// k * P_i.
+    fn evaluate(&self, k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected>;
+
+    /// s_i * P_i. A product may be the identity, if s_i is zero.
+    fn multiply(&self, scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32])
+    -> Result<(), Rejected>;
+
+    /// s_i * G.
+    fn multiply_base(&self, scalars: &[Scalar], out: &mut [Bytes32]);
+
+    /// Finalize(x_i, k * H(x_i)): the PRF as its key's owner computes it. An input that hashes to the identity is invalid.
+    fn outputs(
+        &self,
+        items: Items<'_>,
+        dst: &Expander,
+        k: &Scalar,
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected>;
+
+    /// Finalize(x_i, E_i - r_i * pk), for evaluations that have been verified.
+    fn finalize(
+        &self,
+        items: Items<'_>,
+        blinds: &[Scalar],
+        pk: &PublicKeyTable,
+        evaluated: &[Bytes32],
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected>;
+
+    /// The sum of w_i * P_i, weights little-endian. Variable time: weights and elements are public.
+    fn vartime_weighted_sum(
+        &self,
+        weights: &[[u8; 16]],
+        elements: &[Bytes32],
+    ) -> Result<RistrettoPoint, Rejected>;
+
+    /// Replaces each scalar by its inverse; rejects zero.
+    fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected>;
+}
+
+/// The backends that this machine can run, fastest first.
+pub fn available() -> &'static [&'static dyn Backend] {
+    &[&Portable]
+}
+
+/// The backend of that name.
+pub fn by_name(name: &str) -> Result<&'static dyn Backend, Error> {
+    available().iter().copied().find(|backend| backend.name() == name).ok_or_else(|| Error::UnknownBackend {
+        got: name.chars().take(32).collect(),
+        choices: available().iter().map(|backend| backend.name()).collect::<Vec<_>>().join(", "),
+    })
+}

@@ -1,0 +1,93 @@
+//! Batches over all cores, with results that do not depend on how many there are.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use curve25519_dalek::RistrettoPoint;
+use curve25519_dalek::traits::Identity;
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::Rejected;
+
+/// Entries of a full block: a multiple of the eight lanes, and enough of them to share one inversion cheaply.
+pub const BLOCK: usize = 512;
+/// Lanes of the widest backend; blocks are multiples of it, so that only a batch's last block has idle lanes.
+const LANES: usize = 8;
+/// Fewer summands than this cost less on one core than their buckets on two.
+const MIN_SUMMANDS: usize = 256;
+
+static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+
+/// This process's pool, one thread per available core (RAYON_NUM_THREADS overrides). A forked child has none of its parent's
+/// threads and gets its own. Called by the bindings while they hold the interpreter lock, so that no fork meets the
+/// mutex locked.
+pub fn pool() -> Result<Arc<ThreadPool>, rayon::ThreadPoolBuildError> {
+    let mut slot = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    match &*slot {
+        Some((owner, pool)) if *owner == process => Ok(Arc::clone(pool)),
+        _ => {
+            let name = |index| format!("accord-native-{index}");
+            let pool = Arc::new(ThreadPoolBuilder::new().thread_name(name).build()?);
+            // The parent's pool, if there is one, cannot be joined from here.
+            std::mem::forget(slot.replace((process, Arc::clone(&pool))));
+            Ok(pool)
+        }
+    }
+}
+
+/// The block size for `count` entries: full blocks, or smaller ones where full ones would leave cores idle.
+fn block_size(count: usize) -> usize {
+    count.div_ceil(rayon::current_num_threads()).next_multiple_of(LANES).clamp(LANES, BLOCK)
+}
+
+/// Runs `work` on blocks that together cover `out`: the range of each block's entries, and its part of `out`.
+///
+/// If blocks reject, the lowest rejected entry of the whole batch is reported; blocks above a known rejection are skipped.
+pub fn blocks<T, F>(out: &mut [T], work: F) -> Result<(), Rejected>
+where
+    T: Send,
+    F: Fn(Range<usize>, &mut [T]) -> Result<(), Rejected> + Sync,
+{
+    let size = block_size(out.len());
+    let lowest = AtomicUsize::new(usize::MAX);
+    let rejected = out
+        .par_chunks_mut(size)
+        .enumerate()
+        .filter_map(|(block, out)| {
+            let start = block * size;
+            if lowest.load(Ordering::Relaxed) < start {
+                return None;
+            }
+            let rejected = work(start..start + out.len(), out).err()?.offset_by(start);
+            lowest.fetch_min(rejected.index, Ordering::Relaxed);
+            Some(rejected)
+        })
+        .min_by_key(|rejected| rejected.index);
+    rejected.map_or(Ok(()), Err)
+}
+
+/// Adds up `work` over ranges that together cover `0..count`. Rejections as in [`blocks`].
+pub fn sum<F>(count: usize, work: F) -> Result<RistrettoPoint, Rejected>
+where
+    F: Fn(Range<usize>) -> Result<RistrettoPoint, Rejected> + Sync,
+{
+    let size = count.div_ceil(rayon::current_num_threads()).next_multiple_of(LANES).max(MIN_SUMMANDS);
+    let parts: Vec<_> = (0..count)
+        .into_par_iter()
+        .step_by(size)
+        .map(|start| work(start..count.min(start + size)).map_err(|rejected| rejected.offset_by(start)))
+        .collect();
+    // In order, so the first rejection is the lowest.
+    parts.into_iter().try_fold(RistrettoPoint::identity(), |sum, part| Ok(sum + part?))
+}
+
+/// Names the lowest element that `good` refuses.
+pub fn check<T: Sync>(entries: &[T], good: impl Fn(&T) -> bool + Sync) -> Result<(), Rejected> {
+    match entries.par_iter().position_first(|entry| !good(entry)) {
+        Some(index) => Err(Rejected::bad_element(index)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,164 @@
+//! The backend that always works, and the reference for the others: curve25519-dalek.
+//!
+//! Where the scalar is ours, it is halved first, because the doubles of a batch of points can be encoded with one
+//! inversion for all of them while the points themselves need an inverse square root each.
+
+use curve25519_dalek::ristretto::CompressedRistretto;
+use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use curve25519_dalek::{RistrettoPoint, Scalar};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, decode};
+use crate::error::Rejected;
+use crate::hash::{self, Expander};
+use crate::items::Items;
+use crate::keystream::nonzero;
+
+/// The encoding of the identity (RFC 9496, appendix A.1).
+const IDENTITY: Bytes32 = [0; 32];
+
+pub struct Portable;
+
+/// H(x), for each item.
+fn hashed<'a>(items: &'a Items<'_>, dst: &'a Expander) -> impl Iterator<Item = RistrettoPoint> + 'a {
+    items.iter().map(|item| RistrettoPoint::from_uniform_bytes(&dst.uniform(item)))
+}
+
+fn decode_all(elements: &[Bytes32]) -> Result<Vec<RistrettoPoint>, Rejected> {
+    let decoded = |(index, element)| decode(element).ok_or(Rejected::bad_element(index));
+    elements.iter().enumerate().map(decoded).collect()
+}
+
+/// Encodes 2 * P for each point P, and forgets the points.
+fn encode_doubles(mut points: Vec<RistrettoPoint>) -> Vec<CompressedRistretto> {
+    let encoded = RistrettoPoint::double_and_compress_batch(&points);
+    points.zeroize();
+    encoded
+}
+
+fn store(encoded: &[CompressedRistretto], out: &mut [Bytes32]) {
+    for (out, encoded) in out.iter_mut().zip(encoded) {
+        *out = encoded.0;
+    }
+}
+
+/// Finalize for each item; the element of a valid input is never the identity.
+fn finalize_all<'a>(
+    items: Items<'_>,
+    elements: impl Iterator<Item = &'a Bytes32>,
+    out: &mut [Bytes64],
+) -> Result<(), Rejected> {
+    for (index, ((item, element), out)) in items.iter().zip(elements).zip(out).enumerate() {
+        if *element == IDENTITY {
+            return Err(Rejected::invalid_input(index));
+        }
+        *out = hash::finalize(item, element);
+    }
+    Ok(())
+}
+
+impl Backend for Portable {
+    fn name(&self) -> &'static str {
+        "portable"
+    }
+
+    fn map_to_group(&self, uniform: &[Bytes64], out: &mut [Bytes32]) {
+        for (out, uniform) in out.iter_mut().zip(uniform) {
+            *out = RistrettoPoint::from_uniform_bytes(uniform).compress().0;
+        }
+    }
+
+    fn hash_to_group(&self, items: Items<'_>, dst: &Expander, out: &mut [Bytes32]) -> Result<(), Rejected> {
+        for (index, (out, point)) in out.iter_mut().zip(hashed(&items, dst)).enumerate() {
+            if point.is_identity() {
+                return Err(Rejected::invalid_input(index));
+            }
+            *out = point.compress().0;
+        }
+        Ok(())
+    }
+
+    fn blind(&self, items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32]) {
+        for ((out, point), blind) in out.iter_mut().zip(hashed(&items, dst)).zip(blinds) {
+            *out = (point + RistrettoPoint::mul_base(blind)).compress().0;
+        }
+    }
+
+    fn evaluate(&self, k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
+        let half = Zeroizing::new(k.div_by_2());
+        let mut points = decode_all(elements)?;
+        points.iter_mut().for_each(|point| *point *= &*half);
+        store(&encode_doubles(points), out);
+        Ok(())
+    }
+
+    fn multiply(
+        &self,
+        scalars: &[Scalar],
+        elements: &[Bytes32],
+        out: &mut [Bytes32],
+    ) -> Result<(), Rejected> {
+        let mut points = decode_all(elements)?;
+        for (point, scalar) in points.iter_mut().zip(scalars) {
+            *point *= &*Zeroizing::new(scalar.div_by_2());
+        }
+        store(&encode_doubles(points), out);
+        Ok(())
+    }
+
+    fn multiply_base(&self, scalars: &[Scalar], out: &mut [Bytes32]) {
+        let half = |scalar: &Scalar| RistrettoPoint::mul_base(&Zeroizing::new(scalar.div_by_2()));
+        store(&encode_doubles(scalars.iter().map(half).collect()), out);
+    }
+
+    fn outputs(
+        &self,
+        items: Items<'_>,
+        dst: &Expander,
+        k: &Scalar,
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected> {
+        let half = Zeroizing::new(k.div_by_2());
+        let points = hashed(&items, dst).map(|point| point * *half).collect();
+        let mut encoded = encode_doubles(points);
+        let result = finalize_all(items, encoded.iter().map(|element| &element.0), out);
+        encoded.iter_mut().for_each(|element| element.0.zeroize());
+        result
+    }
+
+    fn finalize(
+        &self,
+        items: Items<'_>,
+        blinds: &[Scalar],
+        pk: &PublicKeyTable,
+        evaluated: &[Bytes32],
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected> {
+        let table = pk.portable();
+        let mut unblinded = Zeroizing::new(vec![IDENTITY; evaluated.len()]);
+        for (index, ((unblinded, evaluated), blind)) in
+            unblinded.iter_mut().zip(evaluated).zip(blinds).enumerate()
+        {
+            let point = decode(evaluated).ok_or(Rejected::bad_element(index))?;
+            *unblinded = (point - table * blind).compress().0;
+        }
+        finalize_all(items, unblinded.iter(), out)
+    }
+
+    fn vartime_weighted_sum(
+        &self,
+        weights: &[[u8; 16]],
+        elements: &[Bytes32],
+    ) -> Result<RistrettoPoint, Rejected> {
+        let points = decode_all(elements)?;
+        let scalars = weights.iter().map(|weight| Scalar::from(u128::from_le_bytes(*weight)));
+        Ok(RistrettoPoint::vartime_multiscalar_mul(scalars, &points))
+    }
+
+    fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected> {
+        // A zero would spoil the common product, and with it every other inverse.
+        nonzero(scalars)?;
+        Scalar::invert_batch_alloc(scalars);
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+"""The only module that imports the compiled core: typed calls on batches, and its errors as ours.
+
+Every call on a batch releases the interpreter lock and uses all cores. Buffers may be any C-contiguous objects;
+read-only ones are used in place and must stay unchanged during the call. ``backend`` names one of
+``available_backends()``; without it, ACCORD_BACKEND decides, and without that, speed. No result depends on the
+backend, on slicing or on cores.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from psi import _native
+from psi.errors import (
+    BackendError,
+    DstError,
+    ElementError,
+    IndexedError,
+    InvalidInputError,
+    ItemsError,
+    KeystreamError,
+    LengthError,
+    NativeFaultError,
+    ProofError,
+    PsiError,
+    PublicKeyError,
+    ScalarError,
+    ZeroScalarError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Buffer
+
+    from psi.items import Items
+
+BACKEND_VARIABLE: Final = "ACCORD_BACKEND"
+CHUNK_ELEMENTS: Final[int] = _native.CHUNK_ELEMENTS
+TAG_BYTES: Final[int] = _native.TAG_BYTES
+MAX_INPUT_BYTES: Final[int] = _native.MAX_INPUT_BYTES
+BATCH_PROOF_DSTS: Final = tuple(_native.BATCH_PROOF_DSTS)
+
+_INDEXED: Final[dict[str, type[IndexedError]]] = {
+    error.code: error for error in (ElementError, InvalidInputError, ScalarError, ZeroScalarError)
+}
+_PLAIN: Final[dict[str, type[PsiError]]] = {
+    error.code: error
+    for error in (
+        BackendError,
+        DstError,
+        ItemsError,
+        KeystreamError,
+        LengthError,
+        NativeFaultError,
+        ProofError,
+        PublicKeyError,
+    )
+}
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except _native.NativeError as raised:
+        code, message, index = raised.args
+        if index is None:
+            raise _PLAIN[code](message) from None
+        raise _INDEXED[code](message, index) from None
+    except OverflowError:
+        raise LengthError("number: expected 0 to 2^64 - 1, got one outside") from None
+
+
+def available_backends() -> tuple[str, ...]:
+    """The backends that this machine can run, fastest first."""
+    return tuple(_native.backends())
+
+
+def backend() -> str:
+    """The backend that calls use: ACCORD_BACKEND if it is set, the fastest one otherwise.
+
+    Raises:
+        BackendError: ACCORD_BACKEND names none of ``available_backends()``.
+    """
+    available = available_backends()
+    chosen = os.environ.get(BACKEND_VARIABLE, available[0])
+    if chosen not in available:
+        raise BackendError(
+            f"{BACKEND_VARIABLE}: expected one of {', '.join(available)} on this machine, got {chosen!r}"
+        )
+    return chosen
+
+
+def expand_message_xmd(message: Buffer, dst: Buffer, length_bytes: int) -> bytes:
+    """expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1). Raises DstError, LengthError."""
+    with _errors():
+        return _native.expand_message_xmd(message, dst, length_bytes)
+
+
+def keystream_scalars(key: Buffer, first: int, count: int) -> bytes:
+    """See psi.keystream.keystream_scalars."""
+    with _errors():
+        return _native.keystream_scalars(key, first, count)
+
+
+def reduce_scalars(wide: Buffer) -> bytes:
+    """n x 64 bytes, little-endian, modulo the group order: n x 32. Raises LengthError."""
+    with _errors():
+        return _native.reduce_scalars(wide)
+
+
+def add_scalars(a: Buffer, b: Buffer) -> bytes:
+    """a + b. Raises ScalarError, LengthError."""
+    with _errors():
+        return _native.add_scalars(a, b)
+
+
+def subtract_scalars(a: Buffer, b: Buffer) -> bytes:
+    """a - b. Raises ScalarError, LengthError."""
+    with _errors():
+        return _native.subtract_scalars(a, b)
+
+
+def multiply_scalars(a: Buffer, b: Buffer) -> bytes:
+    """a * b. Raises ScalarError, LengthError."""
+    with _errors():
+        return _native.multiply_scalars(a, b)
+
+
+def invert_scalars(scalars: Buffer, *, backend: str | None = None) -> bytes:
+    """The inverses of n x 32 bytes. Raises ScalarError, ZeroScalarError, LengthError."""
+    with _errors():
+        return _native.invert_scalars(backend or _selected(), scalars)
+
+
+def check_elements(elements: Buffer) -> None:
+    """Raise ElementError for the first of n x 32 bytes that is not canonical or is the identity."""
+    with _errors():
+        _native.check_elements(elements)
+
+
+def add_elements(a: Buffer, b: Buffer) -> bytes:
+    """a + b, either of which may be the identity. Raises ElementError, LengthError."""
+    with _errors():
+        return _native.add_elements(a, b)
+
+
+def subtract_elements(a: Buffer, b: Buffer) -> bytes:
+    """a - b, either of which may be the identity. Raises ElementError, LengthError."""
+    with _errors():
+        return _native.subtract_elements(a, b)
+
+
+def map_to_group(uniform: Buffer, *, backend: str | None = None) -> bytes:
+    """n x 64 uniform bytes to n x 32 (RFC 9496, section 4.3.4). Raises LengthError."""
+    with _errors():
+        return _native.map_to_group(backend or _selected(), uniform)
+
+
+def hash_to_group(items: Items, dst: Buffer, *, backend: str | None = None) -> bytes:
+    """H(x_i), n x 32. Raises ItemsError, DstError, InvalidInputError."""
+    with _errors():
+        return _native.hash_to_group(backend or _selected(), items.data, items.offsets, dst)
+
+
+def multiply(scalars: Buffer, elements: Buffer, *, backend: str | None = None) -> bytes:
+    """s_i * P_i, n x 32. Raises ElementError, ScalarError, LengthError."""
+    with _errors():
+        return _native.multiply(backend or _selected(), scalars, elements)
+
+
+def multiply_base(scalars: Buffer, *, backend: str | None = None) -> bytes:
+    """s_i * G, n x 32. Raises ScalarError, LengthError."""
+    with _errors():
+        return _native.multiply_base(backend or _selected(), scalars)
+
+
+def public_key(oprf_key: Buffer) -> bytes:
+    """See psi.voprf.public_key."""
+    with _errors():
+        return _native.public_key(oprf_key)
+
+
+def blind(items: Items, dst: Buffer, blind_key: Buffer, first: int, *, backend: str | None = None) -> bytes:
+    """See psi.voprf.blind."""
+    with _errors():
+        return _native.blind(backend or _selected(), items.data, items.offsets, dst, blind_key, first)
+
+
+def evaluate(
+    oprf_key: Buffer,
+    proof_key: Buffer,
+    statement: tuple[Buffer, int, int, int, Buffer],
+    blinded: Buffer,
+    *,
+    backend: str | None = None,
+) -> tuple[bytes, bytes]:
+    """See psi.voprf.evaluate; the statement is (ctx, leg, list number, chunk, public key)."""
+    with _errors():
+        return _native.evaluate(backend or _selected(), oprf_key, proof_key, statement, blinded)
+
+
+def verify_and_finalize(
+    items: Items,
+    blind_key: Buffer,
+    first: int,
+    statement: tuple[Buffer, int, int, int, Buffer],
+    blinded: Buffer,
+    evaluated: Buffer,
+    proof: Buffer,
+    *,
+    backend: str | None = None,
+) -> bytes:
+    """See psi.voprf.verify_and_finalize; the statement is (ctx, leg, list number, chunk, public key)."""
+    with _errors():
+        return _native.verify_and_finalize(
+            backend or _selected(),
+            items.data,
+            items.offsets,
+            blind_key,
+            first,
+            statement,
+            blinded,
+            evaluated,
+            proof,
+        )
+
+
+def tags(items: Items, dst: Buffer, oprf_key: Buffer, *, backend: str | None = None) -> bytes:
+    """See psi.voprf.tags."""
+    with _errors():
+        return _native.tags(backend or _selected(), items.data, items.offsets, dst, oprf_key)
+
+
+_selected = backend  # under a name that no parameter hides
