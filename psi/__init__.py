@@ -20,7 +20,7 @@ from psi.errors import (
 )
 from psi.items import Items
 from psi.keystream import keystream_scalars, stream_key
-from psi.native import available_backends, backend
+from psi.native import available_backends, backend, check_elements
 from psi.voprf import (
     CHUNK_ELEMENTS,
     ELEMENT_BYTES,
@@ -61,6 +61,7 @@ __all__ = [
     "available_backends",
     "backend",
     "blind",
+    "check_elements",
     "evaluate",
     "keystream_scalars",
     "lp",
