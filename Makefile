@@ -34,7 +34,7 @@ demo: $(VENV)/.native ## two real nodes answer a real question
 
 test: dev ## all tests but the soak
 	cargo test --release --locked --quiet --manifest-path native/Cargo.toml
-	$(BIN)/python -m pytest -m "not soak and not benchmark"
+	$(BIN)/python -m pytest
 
 lint: dev ## format, lint, types, layers, clippy
 	$(BIN)/ruff format --check .

@@ -36,7 +36,7 @@ class ProtocolError(Exception):
     """Root of all protocol errors."""
 
     code: ClassVar[str] = "protocol-error"
-    reason: ClassVar[Reason] = Reason.VIOLATION
+    reason: Reason = Reason.VIOLATION  # what the partner is told
 
 
 class MalformedPacketError(ProtocolError):
@@ -175,7 +175,7 @@ class RejectedError(ProtocolError):
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"this node refused the question: {reason.value}")
-        self.rejection = reason
+        self.reason = reason
 
 
 class AbortedError(ProtocolError):

@@ -39,7 +39,7 @@ from protocol.errors import (
 )
 from protocol.messages import Abort, Message, Packet, PacketType, Role, Statement
 from protocol.transcript import Transcript, digest
-from psi import PsiError
+from psi import ElementError, ProofError, PsiError
 
 NO_REFERENCE: Final = bytes(codec.DIGEST_BYTES)  # an abort by one who could not read the envelope
 
@@ -221,14 +221,17 @@ class Session:
 
     def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
         if tell_partner:
-            reason = error.reason if isinstance(error, ProtocolError) else Reason.VIOLATION
-            self._say_goodbye(reason)
+            self._send_signed(PacketType.ABORT, Abort(self._references[-1], _told(error).value))
         self._over = True
         self._waiting.clear()
         self._emit(Done(None, error, self.ctx))
 
-    def _say_goodbye(self, reason: Reason) -> None:
-        self._send_signed(PacketType.ABORT, Abort(self._references[-1], reason.value))
+
+def _told(error: ProtocolError | PsiError) -> Reason:
+    """What the partner is told: that its bytes were wrong, or else that the fault is here."""
+    if isinstance(error, ProtocolError):
+        return error.reason
+    return Reason.VIOLATION if isinstance(error, ElementError | ProofError) else Reason.INTERNAL
 
 
 def reason_from(text: str) -> Reason:

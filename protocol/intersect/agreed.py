@@ -8,7 +8,8 @@ from protocol.chunks import Span
 from protocol.errors import PublicKeyError, SizeError
 from protocol.messages import Query, Role
 from protocol.session import Secrets
-from psi import SUITE, ChunkStatement, ElementError, check_elements, stream_key
+from psi import SUITE, ChunkStatement, ElementError, stream_key
+from psi.native import check_elements
 
 PROOF_BYTES: Final = 64
 LEG: Final = 0  # the requester's question; `mutual` adds the other direction

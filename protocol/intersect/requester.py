@@ -100,13 +100,15 @@ class IntersectRequester(Session):
         self._handshake.append(packet)
         self._salt = session_salt(self._handshake[0], [packet], self.secrets.coin)
         self._references.append(self._salt)
-        self._handshake.append(self._send_signed(PacketType.OPEN, Open(self._salt, self.secrets.coin)))
+        opened = self._send_signed(PacketType.OPEN, Open(self._salt, self.secrets.coin))
+        self._handshake.append(opened)
+        self._references.append(digest(opened))
         self._expect((PacketType.KEY, self._on_key))
 
     def _on_key(self, packet: Packet) -> None:
         key = decode_message(packet, Key)
         envelope, accept, opened = self._handshake
-        if key.open_digest != digest(opened):
+        if key.open_digest != self._references[-1]:
             raise WrongReferenceError("expected the partner's answer to this opening")
         check_public_keys(key.public_keys, len(self._sizes))
         self._public_keys = key.public_keys

@@ -126,7 +126,7 @@ class IntersectResponder(Session):
         salt = session_salt(envelope, [accept], opened.coin)
         if opened.salt != salt:
             raise WrongReferenceError("expected the opening of this session")
-        self._references.append(digest(packet))
+        self._references += [salt, digest(packet)]
         numbers = range(len(self._sizes))
         self._oprf_keys = [session_stream_key(self.secrets, salt, self.role, number, "oprf-key") for number in numbers]
         self._proof_keys = [session_stream_key(self.secrets, salt, self.role, number, "proof") for number in numbers]

@@ -1,0 +1,136 @@
+"""intersect between two honest parties in memory, against the plain intersection."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from protocol import effects as fx
+from protocol.messages import PacketType
+from psi import CHUNK_ELEMENTS
+from tests.sim.host import NOW_MS, Simulation, question, refuse
+
+
+def items(rng: random.Random, count: int) -> list[bytes]:
+    return [rng.randbytes(rng.randrange(1, 40)) + i.to_bytes(4, "big") for i in range(count)]
+
+
+def overlapping(seed: int, mine: int, theirs: int, shared: int) -> tuple[list[bytes], list[bytes]]:
+    rng = random.Random(seed)
+    both = items(rng, shared)
+    left, right = both + items(rng, mine - shared), both + items(rng, theirs - shared)
+    rng.shuffle(left)
+    rng.shuffle(right)
+    return left, right
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "shared"),
+    [(0, 0, 0), (0, 5, 0), (5, 0, 0), (1, 1, 0), (1, 1, 1), (7, 8, 3), (8, 8, 8), (9, 7, 1), (15, 17, 0), (67, 78, 33)],
+)
+def test_answer_equals_plain_intersection(mine: int, theirs: int, shared: int) -> None:
+    left, right = overlapping(mine * 100 + theirs, mine, theirs, shared)
+    simulation = Simulation.of({"imo": left}, {"imo": right}).run()
+    assert simulation.errors() == (None, None)
+    assert simulation.rows() == [[i for i, value in enumerate(left) if value in set(right)]]
+
+
+def test_6789_by_7890_in_two_lists_and_one_that_is_empty() -> None:
+    left, right = overlapping(3, 6_789, 7_890, 1_234)
+    simulation = Simulation.of({"iban": left, "imo": [], "passport": right}, {"iban": right, "passport": left}).run()
+    assert simulation.errors() == (None, None)
+    expected_iban = [i for i, value in enumerate(left) if value in set(right)]
+    expected_passport = [i for i, value in enumerate(right) if value in set(left)]
+    assert simulation.rows() == [expected_iban, [], expected_passport]
+
+
+@pytest.mark.parametrize("size", [CHUNK_ELEMENTS, CHUNK_ELEMENTS + 1])
+def test_chunk_boundaries(size: int) -> None:
+    left = [i.to_bytes(4, "big") for i in range(size)]
+    right = [*left[::1000], b"foreign"]
+    simulation = Simulation.of({"imo": left}, {"imo": right}).run()
+    assert simulation.rows() == [list(range(0, size, 1000))]
+
+
+def test_more_chunks_than_may_be_unanswered() -> None:
+    left = [i.to_bytes(4, "big") for i in range(5 * CHUNK_ELEMENTS + 3)]
+    simulation = Simulation.of({"imo": left}, {"imo": left[-3:]}).run()
+    assert simulation.rows() == [list(range(len(left) - 3, len(left)))]
+
+
+def test_acts_are_in_order_and_nothing_leaves_before_the_charge() -> None:
+    simulation = Simulation.of({"imo": [b"a", b"b"]}, {"imo": [b"b", b"c"]}).run()
+    assert simulation.requester.acts == ["consume-seed"]
+    assert simulation.responder.acts == ["admit", "consume-seed", "charge 2"]
+    assert simulation.responder.sent == [
+        PacketType.ACCEPT,
+        PacketType.KEY,
+        PacketType.EVALUATED,
+        PacketType.PROOF,
+        PacketType.TAGS,
+        PacketType.RECEIPT,
+    ]
+    assert simulation.requester.sent == [
+        PacketType.ENVELOPE,
+        PacketType.OPEN,
+        PacketType.BLINDED,
+        PacketType.CHECKPOINT,
+        PacketType.RECEIPT,
+    ]
+
+
+def test_both_sides_keep_the_same_signed_evidence() -> None:
+    simulation = Simulation.of({"imo": [b"a"]}, {"imo": [b"a"]}).run()
+    assert simulation.requester.evidence == simulation.responder.evidence
+    assert len(simulation.requester.evidence) == 7
+
+
+def test_a_run_repeats_to_the_byte_and_another_seed_shares_no_row() -> None:
+    left, right = overlapping(9, 20, 20, 5)
+    first, again, other = (
+        Simulation.of({"imo": left}, {"imo": right}, number=number).run().trace for number in (1, 1, 2)
+    )
+    assert first == again
+    assert not {packet for _, packet in first} & {packet for _, packet in other}
+
+
+def test_blinds_of_two_lists_differ() -> None:
+    """The same item in two lists must not be recognizable: every list has its own stream key."""
+    simulation = Simulation.of({"imo": [b"same"], "iban": [b"same"]}, {}).run()
+    blinded = [packet for role, packet in simulation.trace if role == "requester"][2:4]
+    assert blinded[0][:60] != blinded[1][:60]
+
+
+def test_refusal_is_signed_and_says_only_policy() -> None:
+    simulation = Simulation.of({"imo": [b"a"]}, {"imo": [b"a"]}, decide=refuse).run()
+    assert simulation.errors() == ("refused", "rejected")
+    assert simulation.responder.sent == [PacketType.REFUSAL]
+    assert simulation.requester.done is not None
+    assert str(simulation.requester.done.error) == "the partner refused the question: policy"
+
+
+def test_progress_is_told() -> None:
+    simulation = Simulation.of({"imo": [b"a", b"b"]}, {"imo": [b"a"]}).run()
+    assert simulation.requester.session.progress == fx.Progress("comparing", 1, 1)
+    assert simulation.responder.session.progress == fx.Progress("sending tags", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "now_ms", "code"),
+    [
+        ({"not_after_ms": NOW_MS - 999}, NOW_MS + 59_000, None),
+        ({"not_after_ms": NOW_MS - 999}, NOW_MS + 61_000, "expired-envelope"),
+        ({"not_before_ms": NOW_MS}, NOW_MS - 61_000, "expired-envelope"),
+        ({"not_after_ms": NOW_MS + 3_600_000}, NOW_MS, "bad-envelope"),
+        ({"not_after_ms": NOW_MS - 1000}, NOW_MS, "bad-envelope"),
+        ({"recipients": ("north", "west")}, NOW_MS, "bad-envelope"),
+        ({"data_set": ""}, NOW_MS, "bad-envelope"),
+        ({"operator": " "}, NOW_MS, "bad-envelope"),
+        ({"lists": ()}, NOW_MS, "bad-envelope"),
+    ],
+)
+def test_envelope_rules(changes: dict[str, object], now_ms: int, code: str | None) -> None:
+    ask = question({"imo": 1}, **changes)
+    simulation = Simulation.of({"imo": [b"a"]}, {"imo": [b"a"]}, ask=ask).run(now_ms=now_ms)
+    assert simulation.errors() == (None if code is None else "refused", code)

@@ -1,0 +1,110 @@
+"""The codec takes the canonical bytes of a packet and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import codec, messages
+from protocol.errors import MalformedPacketError, NonCanonicalEncodingError
+from protocol.messages import Packet, PacketType
+
+SIGNATURE, CHAIN = b"\x07" * 64, b"\x08" * 64
+ACCEPT = messages.Accept(b"\x01" * 64, "south", (0, 7, 1 << 40), b"\x02" * 64, b"\x03" * 64, b"\x04" * 64)
+
+
+def signed(message: messages.Message, kind: PacketType = PacketType.ACCEPT) -> Packet:
+    return Packet(kind, codec.encode_message(message), SIGNATURE)
+
+
+def test_a_packet_comes_back_as_it_went() -> None:
+    for packet in (
+        signed(ACCEPT),
+        Packet(PacketType.BLINDED, b"\x09" * 64, sequence=0, chain=CHAIN),
+        Packet(PacketType.CHECKPOINT, b"\x01", SIGNATURE, sequence=7, chain=CHAIN),
+    ):
+        assert codec.decode_packet(codec.encode_packet(packet)) == packet
+
+
+def test_a_message_comes_back_as_it_went() -> None:
+    assert codec.decode_message(signed(ACCEPT), messages.Accept) == ACCEPT
+
+
+def test_schema_and_values_name_the_same_fields() -> None:
+    from protocol import accord_pb2  # noqa: TID251
+
+    for name, descriptor in accord_pb2.DESCRIPTOR.message_types_by_name.items():
+        assert [f.name for f in descriptor.fields] == [f.name for f in fields(getattr(messages, name))], name
+
+
+def test_a_full_frame_fits_and_one_byte_more_does_not() -> None:
+    full = Packet(PacketType.TAGS, bytes(codec.FRAME_PAYLOAD_BYTES), sequence=1 << 63, chain=CHAIN)
+    assert codec.decode_packet(codec.encode_packet(full)) == full
+    with pytest.raises(MalformedPacketError, match="payload"):
+        codec.decode_packet(codec.encode_packet(replace(full, payload=full.payload + b"\x00")))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Packet(PacketType.BLINDED, b"x", SIGNATURE),
+        Packet(PacketType.ACCEPT, b"x"),
+        Packet(PacketType.ACCEPT, b"x", SIGNATURE[:-1]),
+        Packet(PacketType.BLINDED, b"x", sequence=3),
+        Packet(PacketType.BLINDED, b"x", sequence=3, chain=CHAIN[:-1]),
+        Packet(PacketType.ACCEPT, bytes(codec.SIGNED_PAYLOAD_BYTES + 1), SIGNATURE),
+    ],
+)
+def test_shapes_that_a_type_does_not_allow(packet: Packet) -> None:
+    with pytest.raises(MalformedPacketError):
+        codec.decode_packet(codec.encode_packet(packet))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "why"),
+    [(b"\x30\x01", "unknown field"), (b"\x08\x02", "scalar twice"), (b"\x20\x00", "default written out")],
+)
+def test_other_encodings_of_the_same_packet(suffix: bytes, why: str) -> None:
+    with pytest.raises(NonCanonicalEncodingError):
+        codec.decode_packet(codec.encode_packet(signed(ACCEPT)) + suffix)
+
+
+def test_unknown_fields_inside_a_nested_message_are_refused() -> None:
+    from protocol import accord_pb2  # noqa: TID251
+
+    entry = accord_pb2.List(kind="imo", size=1).SerializeToString() + b"\x18\x01"
+    raw = accord_pb2.Envelope(version=1).SerializeToString() + b"\x52" + bytes([len(entry)]) + entry
+    with pytest.raises(NonCanonicalEncodingError):
+        codec.decode_message(Packet(PacketType.ENVELOPE, raw, SIGNATURE), messages.Envelope)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed_commitment": b"\x03" * 63},
+        {"agency": "x" * 257},
+        {"agency": "line\nbreak"},
+        {"sizes": (1,) * 65},
+    ],
+)
+def test_fields_out_of_bounds(change: dict[str, object]) -> None:
+    with pytest.raises(MalformedPacketError):
+        codec.decode_message(signed(replace(ACCEPT, **change)), messages.Accept)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x08", b"\x08\x63", b"\xff" * 20, b"\x0a\xff\xff\xff\xff\x0f"])
+def test_bytes_that_are_no_packet(raw: bytes) -> None:
+    with pytest.raises(MalformedPacketError):
+        codec.decode_packet(raw)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_decodes_encodes_to_the_same_bytes(raw: bytes) -> None:
+    try:
+        packet = codec.decode_packet(raw)
+    except (MalformedPacketError, NonCanonicalEncodingError):
+        return
+    assert codec.encode_packet(packet) == raw
