@@ -1,0 +1,390 @@
+"""Drives one session, in either role: carries out its effects, overlaps them with the network, and ends it in time.
+
+The session decides; the runner only moves. It keeps reading while a write is pending, holds back results while four
+frames wait to be written or much waits for the disk, checks the partner at every frame, and turns whatever goes wrong
+in this node into one event, so that the partner hears of it in a signed abort. Evidence is on disk before the message
+it belongs to leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol
+
+from nodes.config import Limits
+from nodes.errors import NodeError, PartnerInactiveError
+from nodes.executor import Executor
+from nodes.logs import line
+from nodes.spool import Spools
+from protocol.effects import (
+    Admission,
+    Admit,
+    Append,
+    Charge,
+    Completed,
+    Compute,
+    ConsumeSeed,
+    Done,
+    Effect,
+    Ended,
+    Event,
+    Evidence,
+    JobFailed,
+    Join,
+    ReadItems,
+    ReadRows,
+    Received,
+    Rejection,
+    Send,
+    Sort,
+    Started,
+)
+from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, TimedOutError
+from protocol.messages import PacketType, Role
+from protocol.session import Session
+from psi import Items, PsiError
+
+MAX_FRAMES: Final = 4  # protocols.md, "Chunks": a node can buffer four; each way
+MAX_APPENDED_BYTES: Final = 1 << 22  # on the way to a spool
+FLUSH_SECONDS: Final = 10.0  # for the last message of a session, such as an abort
+
+log = logging.getLogger("accord.session")
+
+
+class Channel(Protocol):
+    """The connection to the partner: whole packets, in order."""
+
+    async def read(self) -> bytes | None:
+        """Return the next packet, or None when the partner has ended the stream. Raises ConnectionLostError."""
+
+    async def write(self, packet: bytes) -> None:
+        """Return when the packet is handed over. Raises ConnectionLostError."""
+
+    async def finish(self) -> None:
+        """Say that nothing more follows and, if this side opened the stream, wait until the partner ends it."""
+
+    def check(self) -> None:
+        """Raise NodeError where the partner may no longer speak to this node. Called at every frame; cheap."""
+
+
+class Host(Protocol):
+    """What a session needs from its node. All calls block, and are made in storage threads.
+
+    `elements`: declared so far by both sides; `partner_elements`: those the partner must still work on while silent.
+    """
+
+    elements: int
+    partner_elements: int
+
+    def admit(self, effect: Admit) -> Admission | Rejection: ...
+    def consume_seed(self, effect: ConsumeSeed) -> None: ...
+    def charge(self, effect: Charge) -> None: ...
+    def read_items(self, effect: ReadItems) -> Items: ...
+    def keep(self, effect: Evidence, session_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended. `cause` is this node's own error behind `done.error`, where there is one."""
+
+    done: Done
+    cause: NodeError | None
+    sent_bytes: int
+    received_bytes: int
+    seconds: float
+
+    @property
+    def error(self) -> Exception | None:
+        return self.cause or self.done.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One step of the storage queue. Steps of one session run one after the other."""
+
+    run: Callable[[], Any]
+    token: int | None
+    size_bytes: int = 0
+
+
+class Runner:
+    """One session's drive. `run` once; `end` from outside ends it early."""
+
+    def __init__(
+        self,
+        session: Session,
+        channel: Channel,
+        host: Host,
+        executor: Executor,
+        spools: Spools,
+        limits: Limits,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.session = session
+        self.sent_bytes = 0
+        self.received_bytes = 0
+        self._channel = channel
+        self._host = host
+        self._executor = executor
+        self._spools = spools
+        self._limits = limits
+        self._now_ms = now_ms
+        self._wake = asyncio.Event()
+        self._urgent: Ended | None = None
+        self._cause: NodeError | None = None
+        self._completed: deque[Completed | JobFailed] = deque()
+        self._received: deque[Received | Ended] = deque()
+        self._reading_slots = asyncio.Semaphore(MAX_FRAMES)
+        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self._unwritten = 0
+        self._storage: asyncio.Queue[_Task | None] = asyncio.Queue()
+        self._storing = 0
+        self._appended_bytes = 0
+        self._computing: set[asyncio.Task[None]] = set()
+        self._partner_needed = True
+        self._done: Done | None = None
+
+    def end(self, error: ProtocolError, *, tell_partner: bool = True) -> None:
+        """End the session at the next opportunity; the first reason given stands."""
+        if self._urgent is None:
+            met = self.received_bytes > 0 or self.sent_bytes > 0 or self._unwritten > 0
+            self._urgent = Ended(error, tell_partner and met)  # a partner that was asked nothing is told nothing
+            self._wake.set()
+
+    async def run(self) -> Outcome:
+        """Run to the end. Never raises for what a partner or this node's storage does; see `Outcome.error`."""
+        loop = asyncio.get_running_loop()
+        self._started = self._heard = loop.time()
+        helpers = [asyncio.create_task(work) for work in (self._read(), self._write())]
+        storage = asyncio.create_task(self._store())
+        try:
+            await self._carry_out(self._step(Started()))
+            while self._done is None:
+                event = await self._next()
+                if self._urgent is None:
+                    self._check_partner()
+                await self._carry_out(self._step(self._urgent or event))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._outgoing.join()
+                    await self._channel.finish()
+            return Outcome(self._done, self._cause, self.sent_bytes, self.received_bytes, loop.time() - self._started)
+        finally:
+            for helper in (*helpers, *self._computing):
+                helper.cancel()
+            self._drop_storage()
+            await asyncio.gather(storage, *helpers, *self._computing, return_exceptions=True)
+            await self._executor.storage(self._spools.close)
+
+    def _step(self, event: Event) -> list[Effect]:
+        try:
+            return self.session.step(event)
+        except Exception as error:  # a defect: end without a word, and without its text, which could hold a value
+            log.error(line("session-failed", session=self.session.session_id, error=_where(error)))
+            return [Done(None, HostError("expected the session to take a step, got a defect"), None)]
+
+    # --- what happens next
+
+    async def _next(self) -> Event:
+        while True:
+            if self._urgent is not None:
+                return self._urgent
+            event = self._take()
+            if event is not None:
+                return event
+            self._wake.clear()
+            wait_seconds, silent = self._patience(asyncio.get_running_loop().time())
+            try:
+                async with asyncio.timeout(wait_seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                what = "a sign of the partner" if silent else "the session to end"
+                self.end(TimedOutError(f"expected {what} within the time that accord.toml allows"))
+
+    def _take(self) -> Event | None:
+        """An event that may be handled now: results first, so that frames find their answers."""
+        if self._appended_bytes >= MAX_APPENDED_BYTES:
+            return None
+        if self._completed and self._unwritten < MAX_FRAMES:
+            return self._completed.popleft()
+        if not self._received:
+            return None
+        event = self._received.popleft()
+        if isinstance(event, Received):
+            self._reading_slots.release()
+            return event
+        return event if self._partner_needed else None
+
+    def _patience(self, now: float) -> tuple[float, bool]:
+        """Seconds until the session ends for lack of time, and whether it is the partner's silence that ends it."""
+        left = self._started + self._limits.deadline_ms(self._host.elements) / 1000 - now
+        if self._storing or self._computing:
+            return max(left, 0), False
+        work_ms = self._host.partner_elements * self._limits.deadline_per_element_us // 1000
+        patience = self._heard + self._limits.idle_seconds + work_ms / 1000 - now
+        return max(min(left, patience), 0), patience < left
+
+    # --- effects
+
+    async def _carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Evidence():
+                    if not await self._kept(effect):
+                        break
+                case Send():
+                    self._send(effect)
+                case Done():
+                    self._done = effect
+                case Compute():
+                    self._start(effect.token, self._executor.compute(effect.job))
+                case ReadItems():
+                    read = self._executor.storage(self._host.read_items, effect)
+                    self._start(effect.token, read)
+                case _:
+                    self._queue(effect)
+
+    async def _kept(self, effect: Evidence) -> bool:
+        """Write evidence before anything that follows; where that fails, only an abort may still leave."""
+        try:
+            await self._executor.storage(self._host.keep, effect, self.session.session_id or "unknown")
+        except NodeError as error:
+            if effect.type is not PacketType.ABORT:
+                self._host_failed(error)
+                return False
+            log.warning(line("evidence-of-abort-not-kept", session=self.session.session_id, code=error.code))
+        return True
+
+    def _send(self, effect: Send) -> None:
+        self._unwritten += 1
+        self._outgoing.put_nowait(effect.packet)
+        if effect.type is PacketType.RECEIPT and self.session.role is Role.REQUESTER:
+            self._partner_needed = False  # it has all it needs: only its own comparison is left
+
+    def _start(self, token: int, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(self._answer(token, work))
+        self._computing.add(task)
+        task.add_done_callback(self._computing.discard)
+
+    def _queue(self, effect: Effect) -> None:
+        spools, host = self._spools, self._host
+        match effect:
+            case Append():
+                task = _Task(
+                    partial(spools.append, effect.spool, effect.row_bytes, effect.rows), None, len(effect.rows)
+                )
+            case Sort():
+                task = _Task(partial(spools.sort, effect.spool, effect.row_bytes), effect.token)
+            case ReadRows():
+                read = partial(spools.read, effect.spool, effect.row_bytes, effect.first, effect.count)
+                task = _Task(read, effect.token)
+            case Join():
+                task = _Task(partial(spools.join, effect.outputs, effect.tags), effect.token)
+            case Admit():
+                task = _Task(partial(host.admit, effect), effect.token)
+            case ConsumeSeed():
+                task = _Task(partial(host.consume_seed, effect), effect.token)
+            case Charge():
+                task = _Task(partial(host.charge, effect), effect.token)
+            case _:
+                raise TypeError(f"expected an effect of protocol.effects, got {type(effect).__name__}")
+        self._storing += 1
+        self._appended_bytes += task.size_bytes
+        self._storage.put_nowait(task)
+
+    async def _store(self) -> None:
+        while (task := await self._storage.get()) is not None:
+            await self._answer(task.token, self._executor.storage(task.run))
+            self._storing -= 1
+            self._appended_bytes -= task.size_bytes
+            self._wake.set()
+
+    def _drop_storage(self) -> None:
+        while not self._storage.empty():
+            self._storage.get_nowait()
+        self._storage.put_nowait(None)
+
+    async def _answer(self, token: int | None, work: Awaitable[Any]) -> None:
+        try:
+            result = await work
+        except PsiError as error:
+            if token is not None:
+                self._completed.append(JobFailed(token, error))
+        except NodeError as error:
+            self._host_failed(error)
+        except Exception as error:  # a defect; its text could hold a value
+            log.error(line("effect-failed", session=self.session.session_id, error=_where(error)))
+            self.end(HostError(f"expected this node to carry out an effect, got {type(error).__name__}"))
+        else:
+            if token is not None:
+                self._completed.append(Completed(token, result))
+        self._heard = asyncio.get_running_loop().time()
+        self._wake.set()
+
+    def _check_partner(self) -> None:
+        try:
+            self._channel.check()
+        except NodeError as error:
+            self._host_failed(error)
+
+    def _host_failed(self, error: NodeError) -> None:
+        if self._cause is None:
+            self._cause = error
+            log.error(line("host-failed", session=self.session.session_id, code=error.code, message=error))
+        if isinstance(error, PartnerInactiveError):
+            self.end(CancelledError("expected an active partner, got one that was suspended meanwhile"))
+        else:
+            self.end(HostError(f"expected this node to carry out an effect, got {error.code}"))
+
+    # --- the connection
+
+    async def _read(self) -> None:
+        while True:
+            await self._reading_slots.acquire()
+            try:
+                packet = await self._channel.read()
+            except ConnectionLostError as error:
+                self._hear(Ended(error, tell_partner=False))
+                return
+            if packet is None:
+                lost = ConnectionLostError("expected the session to go on, got the end of the partner's stream")
+                self._hear(Ended(lost))
+                return
+            self.received_bytes += len(packet)
+            self._hear(Received(packet, self._now_ms()))
+
+    def _hear(self, event: Received | Ended) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        self._received.append(event)
+        self._wake.set()
+
+    async def _write(self) -> None:
+        """A failed write ends nothing: what the partner said last may still be on its way, and says why."""
+        connected = True
+        while True:
+            packet = await self._outgoing.get()
+            try:
+                if connected:
+                    await self._channel.write(packet)
+                    self.sent_bytes += len(packet)
+            except ConnectionLostError:
+                connected = False
+            self._unwritten -= 1
+            self._outgoing.task_done()
+            self._heard = asyncio.get_running_loop().time()
+            self._wake.set()
+
+
+def _where(error: Exception) -> str:
+    """A defect's kind and place, never its text."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__}{place}"
