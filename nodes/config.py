@@ -21,9 +21,7 @@ REALMS: Final = ("exercise", "production")
 # One DNS label (RFC 1035, section 2.3.1), because the id is part of the name in the TLS certificate.
 AGENCY_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 AGENCY_ID_HINT: Final = "1 to 63 of a-z, 0-9 and '-', not at either end"
-ADDRESS: Final = re.compile(
-    r"(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):([0-9]{1,5})"
-)
+ADDRESS: Final = re.compile(r"(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):([0-9]{1,5})")
 ADDRESS_HINT: Final = "host:port, an IPv6 host in brackets, a port from 1 to 65535"
 
 
@@ -98,9 +96,7 @@ class Config:
         for operator in self.operators:
             if operator.uid == uid:
                 return operator
-        raise OperatorUnknownError(
-            f"expected a Unix user named under operators in accord.toml, got uid {uid}"
-        )
+        raise OperatorUnknownError(f"expected a Unix user named under operators in accord.toml, got uid {uid}")
 
 
 def load_config(home: Home) -> Config:
@@ -122,8 +118,8 @@ def parse_config(data: bytes, home: Path) -> Config:
             agency_name = agency.text("name")
             realm = agency.choice("realm", REALMS)
         with root.table("network") as network:
-            listen = read_address(network, "listen")
             address = read_address(network, "address")
+            listen = read_address(network, "listen")
         limits = Limits()
         if "limits" in root:
             with root.table("limits") as table:

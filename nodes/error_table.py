@@ -197,10 +197,7 @@ def as_markdown() -> str:
         "",
         "| error | gRPC status | exit code | what to do next |",
         "| --- | --- | --- | --- |",
-        *(
-            f"| {code} | {row.status} | {int(row.exit_code)} | {row.advice} |"
-            for code, row in sorted(ERRORS.items())
-        ),
+        *(f"| {code} | {row.status} | {int(row.exit_code)} | {row.advice} |" for code, row in sorted(ERRORS.items())),
         "",
     ]
     return "\n".join(lines)

@@ -175,7 +175,7 @@ def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        with _removed_on_error(temporary):
+        with removed_on_error(temporary):
             descriptor = os.open(
                 temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE
             )
@@ -196,13 +196,28 @@ def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
 
 
 @contextmanager
-def _removed_on_error(path: Path) -> Iterator[None]:
+def removed_on_error(path: Path) -> Iterator[None]:
+    """Remove a file that could not be finished."""
     try:
         yield
     except BaseException:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+def create_private(path: Path) -> None:
+    """Make an empty private file if there is none; check kind, owner and mode of one that is there.
+
+    Raises:
+        PermissionsError: open to others, or not an ordinary file. StorageError: cannot be made.
+    """
+    try:
+        with suppress(FileExistsError):  # never open, then close, a database: that drops SQLite's locks on it
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+        _check_private(path, path.lstat(), FILE_MODE)
+    except OSError as cause:
+        raise StorageError(f"expected to open {path}, got: {cause.strerror}") from None
 
 
 @contextmanager

@@ -68,9 +68,13 @@ class Identity:
     agency_id: str
     signer: Signer
     tls_key_pem: bytes = field(repr=False)
-    tls_certificate_pem: bytes
-    certificate_not_after_ms: int
+    certificate: x509.Certificate
     storage_key: bytes = field(repr=False)
+
+    @property
+    def tls_certificate_pem(self) -> bytes:
+        """The certificate as TLS servers and clients load it."""
+        return self.certificate.public_bytes(Encoding.PEM)
 
 
 def target_name(agency_id: str) -> str:
@@ -100,6 +104,15 @@ def create_identity(home: Home, agency_id: str, now_ms: int) -> None:
         write_private(path, data, replace=False)
 
 
+def load_signer(home: Home) -> Signer:
+    """Read the signing key alone. Raises as `load_identity`, and HomeMissingError."""
+    home.check()
+    key = _load_key(read_private(home.signing_key_file), "signing.key")
+    if not isinstance(key, Ed25519PrivateKey):
+        raise IdentityError("signing.key: expected an Ed25519 key, got another kind")
+    return Signer(key)
+
+
 def load_identity(home: Home, agency_id: str, now_ms: int) -> Identity:
     """Read all keys and check that they are of the right kind, belong together and are valid now.
 
@@ -107,9 +120,7 @@ def load_identity(home: Home, agency_id: str, now_ms: int) -> Identity:
         PermissionsError, StorageError: see `read_private`.
         IdentityError: names the file, what was expected and what was found.
     """
-    signing_key = _load_key(read_private(home.signing_key_file), "signing.key")
-    if not isinstance(signing_key, Ed25519PrivateKey):
-        raise IdentityError("signing.key: expected an Ed25519 key, got another kind")
+    signer = load_signer(home)
     key_pem = read_private(home.tls_key_file)
     tls_key = _load_key(key_pem, "tls.key")
     certificate_pem = read_private(home.tls_certificate_file)
@@ -120,8 +131,7 @@ def load_identity(home: Home, agency_id: str, now_ms: int) -> Identity:
     storage_key = read_private(home.storage_key_file)
     if len(storage_key) != STORAGE_KEY_BYTES:
         raise IdentityError(f"storage.key: expected {STORAGE_KEY_BYTES} bytes, got {len(storage_key)}")
-    not_after_ms = round(certificate.not_valid_after_utc.timestamp() * 1000)
-    return Identity(agency_id, Signer(signing_key), key_pem, certificate_pem, not_after_ms, storage_key)
+    return Identity(agency_id, signer, key_pem, certificate, storage_key)
 
 
 def check_certificate(pem: bytes, agency_id: str, error: type[NodeError], what: str) -> x509.Certificate:

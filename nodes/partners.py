@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -46,6 +46,9 @@ MAX_PARTNERS: Final = 256
 MAX_BOOK_BYTES: Final = 2 * MAX_PARTNERS * MAX_PARTNER_FILE_BYTES
 HEX_KEY: Final = re.compile(r"[0-9a-f]{64}")
 LATEST_MS: Final = 253_402_300_799_999  # the last moment of the year 9999, where calendars end
+
+
+Record = Callable[["Partner"], object]
 
 
 class Status(StrEnum):
@@ -97,8 +100,8 @@ class Partner:
     changed_ms: int
 
 
-def export_partner_file(identity: Identity, config: Config, now_ms: int) -> bytes:
-    """Return this agency's own partner file, signed."""
+def export_partner_file(identity: Identity, config: Config) -> bytes:
+    """Return this agency's own partner file, signed: the same bytes and fingerprint each time."""
     payload = _canonical(
         {
             "address": config.address,
@@ -107,7 +110,7 @@ def export_partner_file(identity: Identity, config: Config, now_ms: int) -> byte
             "realm": config.realm,
             "signing_key": identity.signer.public_key.hex(),
             "tls_certificate": identity.tls_certificate_pem.decode("ascii"),
-            "valid_from_ms": now_ms,
+            "valid_from_ms": round(identity.certificate.not_valid_before_utc.timestamp() * 1000),
             "version": 1,
         }
     )
@@ -216,13 +219,14 @@ class PartnerBook:
         """Return the certificates of all active partners, PEM after PEM: a TLS server's only roots."""
         return b"".join(p.file.tls_certificate_pem for p in self.all() if p.status is Status.ACTIVE)
 
-    def add(self, file: PartnerFile, confirmed_fingerprint: str, now_ms: int) -> Partner:
+    def add(self, file: PartnerFile, confirmed_fingerprint: str, now_ms: int, record: Record) -> Partner:
         """Enter a partner whose fingerprint people have compared.
 
         Args:
             file: from `read_partner_file`.
             confirmed_fingerprint: as typed; blanks, colons and case do not matter.
             now_ms: the certificate and valid_from must cover it.
+            record: called when nothing but the disk can fail any more; if it raises, nothing changes.
 
         Raises:
             FingerprintError, PartnerRealmError, PartnerFileError, PartnerConflictError: not entered.
@@ -238,11 +242,12 @@ class PartnerBook:
         with self._changing() as partners:
             kept = [p for p in partners if p.status is not Status.REMOVED or p.file.agency_id != file.agency_id]
             self._check_distinct([*kept, partner], PartnerConflictError)
+            record(partner)
             self._write([*kept, partner])
         return partner
 
-    def set_status(self, agency_id: str, status: Status, now_ms: int) -> Partner:
-        """Suspend, resume or remove a partner. A removed one comes back only through `add`.
+    def set_status(self, agency_id: str, status: Status, now_ms: int, record: Record) -> Partner:
+        """Suspend, resume or remove a partner; `record` as in `add`. A removed one comes back only through `add`.
 
         Raises:
             PartnerUnknownError: not in the book. PartnerInactiveError: it is removed.
@@ -252,6 +257,7 @@ class PartnerBook:
             if found.status is Status.REMOVED:
                 raise PartnerInactiveError(f"expected a partner in use, got one that was removed: {agency_id}")
             changed = replace(found, status=status, changed_ms=now_ms)
+            record(changed)
             self._write([changed if p is found else p for p in partners])
         return changed
 

@@ -1,6 +1,6 @@
 """What the command line shows: tables on a terminal, plain lines in a pipe, JSON on request, errors one way.
 
-A known error becomes its message, a sentence of advice from the table in nodes/error_table.py, and its exit code.
+A known error becomes its message, a sentence of advice and an exit code, both from nodes/error_table.py.
 An unknown one becomes its type and the place where it happened, never its text: that could hold a value.
 """
 
@@ -44,11 +44,11 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
 
 
-def print_facts(facts: Mapping[str, object]) -> None:
+def print_facts(facts: Mapping[str, object], *, err: bool = False) -> None:
     """Print names and values, one pair a line, aligned."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+        click.echo(f"{name:<{width}}  {value}", err=err)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:

@@ -1,0 +1,154 @@
+"""`accord partner`: exchange partner files, and decide whom this node talks to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nodes.cli.local import LocalNode, now_ms
+from nodes.cli.output import json_option, print_facts, print_json, print_table
+from nodes.config import load_config
+from nodes.errors import PartnerFileError, PartnerUnknownError
+from nodes.fields import read_bounded
+from nodes.home import Home, write_private
+from nodes.identity import load_identity
+from nodes.ledger import Entry, Event
+from nodes.partners import Partner, PartnerBook, PartnerFile, Status, export_partner_file, read_partner_file
+
+
+@click.group(short_help="Exchange partner files; see, suspend and remove partners.")
+def command() -> None:
+    """Exchange partner files, and decide whom this node talks to.
+
+    Each agency exports its file and sends it to the other. People then compare the fingerprints over a channel that
+    they trust (a call to a known telephone number), and each adds the other's file.
+    """
+
+
+@command.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@click.pass_obj
+def export(home: Home, file: Path, as_json: bool) -> None:
+    """Write this agency's partner FILE, to be sent to partners, and show its fingerprint."""
+    config = load_config(home)
+    content = export_partner_file(load_identity(home, config.agency_id, now_ms()), config)
+    write_private(file, content)
+    _show(read_partner_file(content), {"file": str(file)}, as_json)
+
+
+@command.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--fingerprint", help="As the partner's people gave it to yours; without it, you are asked.")
+@json_option
+@click.pass_obj
+def add(home: Home, file: Path, fingerprint: str | None, as_json: bool) -> None:
+    """Add the partner of FILE, after its fingerprint has been compared."""
+    node = LocalNode.load(home)
+    content = read_partner_file(read_bounded(file, PartnerFileError, "partner file"))
+    if fingerprint is None:
+        _show(content, {}, as_json=False, err=True)
+        fingerprint = click.prompt("Type the fingerprint that the partner's people gave you", err=True)
+
+    def record(partner: Partner) -> None:
+        _record(node, partner, f"added, fingerprint {partner.file.fingerprint}")
+
+    partner = PartnerBook(home, node.config).add(content, str(fingerprint), now_ms(), record)
+    _show(partner.file, {"status": partner.status.value}, as_json)
+
+
+@command.command("list")
+@json_option
+@click.pass_obj
+def list_partners(home: Home, as_json: bool) -> None:
+    """List all partners, removed ones too."""
+    partners = PartnerBook(home, load_config(home)).all()
+    if as_json:
+        print_json([_facts(partner.file, {"status": partner.status.value}) for partner in partners])
+        return
+    rows = [
+        (p.file.agency_id, p.file.agency_name, p.status.value, p.file.address, _day(p.changed_ms)) for p in partners
+    ]
+    print_table(("agency", "name", "status", "address", "since"), rows)
+
+
+@command.command()
+@click.argument("agency_id")
+@json_option
+@click.pass_obj
+def show(home: Home, agency_id: str, as_json: bool) -> None:
+    """Show what is known of one partner."""
+    for partner in PartnerBook(home, load_config(home)).all():
+        if partner.file.agency_id == agency_id:
+            changed = {"status": partner.status.value, "since": _day(partner.changed_ms)}
+            _show(partner.file, changed, as_json)
+            return
+    raise PartnerUnknownError("expected a partner with this agency id, got none")
+
+
+@command.command()
+@click.argument("agency_id")
+@json_option
+@click.pass_obj
+def suspend(home: Home, agency_id: str, as_json: bool) -> None:
+    """Stop talking to a partner for now; sessions under way end at their next frame."""
+    _change(home, agency_id, Status.SUSPENDED, as_json)
+
+
+@command.command()
+@click.argument("agency_id")
+@json_option
+@click.pass_obj
+def resume(home: Home, agency_id: str, as_json: bool) -> None:
+    """Talk to a suspended partner again."""
+    _change(home, agency_id, Status.ACTIVE, as_json)
+
+
+@command.command()
+@click.argument("agency_id")
+@json_option
+@click.pass_obj
+def remove(home: Home, agency_id: str, as_json: bool) -> None:
+    """Stop talking to a partner for good; only a newly added file brings it back."""
+    _change(home, agency_id, Status.REMOVED, as_json)
+
+
+def _change(home: Home, agency_id: str, status: Status, as_json: bool) -> None:
+    node = LocalNode.load(home)
+
+    def record(partner: Partner) -> None:
+        _record(node, partner, partner.status.value)
+
+    partner = PartnerBook(home, node.config).set_status(agency_id, status, now_ms(), record)
+    _show(partner.file, {"status": partner.status.value}, as_json)
+
+
+def _record(node: LocalNode, partner: Partner, note: str) -> None:
+    node.record(Entry(event=Event.PARTNER_CHANGE, partner=partner.file.agency_id, operator=node.operator.id, note=note))
+
+
+def _facts(file: PartnerFile, more: dict[str, str]) -> dict[str, Any]:
+    return {
+        "agency": file.agency_id,
+        "name": file.agency_name,
+        "realm": file.realm,
+        "address": file.address,
+        "signing_key": file.signing_key.hex(),
+        "certificate_until": f"{file.certificate.not_valid_after_utc:%Y-%m-%d}",
+        "fingerprint": file.spoken_fingerprint,
+        **more,
+    }
+
+
+def _show(file: PartnerFile, more: dict[str, str], as_json: bool, *, err: bool = False) -> None:
+    if as_json:
+        print_json(_facts(file, more))
+    else:
+        print_facts(_facts(file, more), err=err)
+
+
+def _day(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%MZ}"

@@ -1,0 +1,89 @@
+"""SQLite as ledger and state use it: private, durable when a transaction ends, safe between threads and processes.
+
+WAL with synchronous=FULL: a commit has reached the disk before it returns (sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from nodes.errors import NodeError
+from nodes.home import create_private
+
+BUSY_SECONDS: Final = 5.0  # how long another process may hold the write lock before we give up
+MAX_VALUE_BYTES: Final = 1 << 20  # no row of ours comes near; a damaged file must not make us allocate more
+DAY_MS: Final = 86_400_000
+
+
+class Database:
+    """One connection, used by one thread at a time.
+
+    Args:
+        path: the file; made with mode 0600 if it is not there, refused if it is open to others.
+        schema: statements that may run again on an existing file.
+        error: what storage failures become.
+    """
+
+    def __init__(self, path: Path, schema: str, error: type[NodeError]) -> None:
+        self._error = error
+        self._what = path.name
+        self._lock = threading.Lock()
+        create_private(path)
+        with self._known_errors():
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.execute("PRAGMA trusted_schema = OFF")
+                self._connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock; commit durably at the end, or change nothing if anything is raised.
+
+        Raises:
+            the database's error: locked too long, disk full, damaged file.
+        """
+        with self._lock, self._known_errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """See one consistent moment of the file."""
+        with self._lock, self._known_errors():
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _known_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as cause:
+            reason = getattr(cause, "sqlite_errorname", type(cause).__name__)
+            raise self._error(f"expected to write or read {self._what} durably, got: {reason}") from None

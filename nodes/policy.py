@@ -1,0 +1,249 @@
+"""Who may ask what: `decide` over the ordered rules of rules.toml.
+
+The first rule that speaks about a request decides it; no rule, no answer. A request that exceeds the deciding rule's
+limits is refused, and later rules are not tried. An error while deciding refuses. A rule file that is missing, open to
+others or wrong refuses everything until it is repaired, and `RuleBook.check` says what is wrong with it.
+
+All keys of a rule are required, so that a file cut off anywhere never allows more than the whole one.
+A partner is told nothing but `Reason.POLICY`, whatever the reason: which rule exists is nobody's business but ours.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from nodes.config import AGENCY_ID
+from nodes.errors import NodeError, RefusedByRulesError, RulesError
+from nodes.fields import NAME, Fields, parse_toml
+from nodes.home import Home, read_private
+from protocol.messages import Envelope, Query, Reveals, Role
+
+ANY: Final = "*"
+MAX_RULES: Final = 1024
+MAX_ELEMENTS: Final = 1_000_000_000_000  # per day; only a guard against slips of the finger
+
+
+class Direction(StrEnum):
+    """Whose question it is."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class Ground(StrEnum):
+    """Why a decision is what it is. For the ledger and the operator, never for the partner."""
+
+    ALLOWED = "allowed"
+    NO_RULE = "no-rule"
+    REFUSED_BY_RULE = "refused-by-rule"
+    TOO_MANY_ELEMENTS = "too-many-elements"
+    BAD_RULES = "bad-rules"
+    EVALUATION_FAILED = "evaluation-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a decision may depend on.
+
+    Args:
+        partner: agency id of the other side.
+        data_set: of the responder.
+        lists: identifier kind and declared number of elements, in envelope order.
+    """
+
+    direction: Direction
+    partner: str
+    query: str
+    reveals: str
+    data_set: str
+    lists: tuple[tuple[str, int], ...]
+    purpose: str
+    instrument: str
+
+    @classmethod
+    def incoming(cls, envelope: Envelope) -> Facts:
+        """Return the facts of a partner's envelope that has passed the protocol's own checks."""
+        return cls(
+            direction=Direction.INCOMING,
+            partner=envelope.participant(Role.REQUESTER).agency,
+            query=envelope.query,
+            reveals=envelope.reveals,
+            data_set=envelope.participant(Role.RESPONDER).data_set,
+            lists=tuple((entry.kind, entry.size) for entry in envelope.lists),
+            purpose=envelope.legal_basis.purpose,
+            instrument=envelope.legal_basis.instrument,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Obligations:
+    """What whoever carries out an allowed request must do."""
+
+    max_elements_per_day: int
+    max_duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a request is allowed, why, by which rule (empty if by none), and on which terms."""
+
+    allowed: bool
+    ground: Ground
+    rule_id: str = ""
+    obligations: Obligations | None = None
+
+    def enforce(self) -> Obligations:
+        """Return the terms of an allowed request.
+
+        Raises:
+            RefusedByRulesError: it is not allowed; the message is for this node's own operator.
+        """
+        if not self.allowed or self.obligations is None:
+            by = f" by rule {self.rule_id}" if self.rule_id else ""
+            raise RefusedByRulesError(f"expected a request that rules.toml allows, got: {self.ground}{by}")
+        return self.obligations
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. A selector is a set of words, or ANY."""
+
+    id: str
+    allow: bool
+    direction: Direction
+    partners: frozenset[str]
+    queries: frozenset[str]
+    reveals: frozenset[str]
+    data_sets: frozenset[str]
+    kinds: frozenset[str]
+    purposes: frozenset[str]
+    instruments: frozenset[str]
+    max_elements_per_list: int
+    obligations: Obligations
+
+    def speaks_about(self, facts: Facts) -> bool:
+        """Tell whether this rule decides: an allowing one must cover all identifier kinds, a refusing one any."""
+        kinds = {kind for kind, _ in facts.lists}
+        covered = kinds <= self.kinds if self.allow else bool(kinds & self.kinds)
+        return (
+            self.direction is facts.direction
+            and (covered or ANY in self.kinds)
+            and _selects(self.partners, facts.partner)
+            and _selects(self.queries, facts.query)
+            and _selects(self.reveals, facts.reveals)
+            and _selects(self.data_sets, facts.data_set)
+            and _selects(self.purposes, facts.purpose)
+            and _selects(self.instruments, facts.instrument)
+        )
+
+
+def decide(facts: Facts, rules: tuple[Rule, ...]) -> Decision:
+    """Decide by the first rule that speaks about the facts. Pure; never raises; refuses when in doubt."""
+    try:
+        if not facts.lists:
+            return Decision(False, Ground.NO_RULE)
+        for rule in rules:
+            if rule.speaks_about(facts):
+                if not rule.allow:
+                    return Decision(False, Ground.REFUSED_BY_RULE, rule.id)
+                if max(size for _, size in facts.lists) > rule.max_elements_per_list:
+                    return Decision(False, Ground.TOO_MANY_ELEMENTS, rule.id)
+                return Decision(True, Ground.ALLOWED, rule.id, rule.obligations)
+    except Exception:  # whatever it is, the request was not understood
+        return Decision(False, Ground.EVALUATION_FAILED)
+    return Decision(False, Ground.NO_RULE)
+
+
+class RuleBook:
+    """The rules on disk, read again whenever the file changes. Safe to use from several threads."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.rules_file
+        self._lock = threading.Lock()
+        self._seen: object = None
+        self._rules: tuple[Rule, ...] = ()
+
+    def decide(self, facts: Facts) -> Decision:
+        """Decide by the rules as they are on disk now."""
+        try:
+            rules = self.check()
+        except NodeError:
+            return Decision(False, Ground.BAD_RULES)
+        return decide(facts, rules)
+
+    def check(self) -> tuple[Rule, ...]:
+        """Return the rules.
+
+        Raises:
+            RulesError, PermissionsError, StorageError: everything is refused until this is repaired.
+        """
+        with self._lock:
+            try:
+                status = self._path.lstat()
+            except OSError as cause:
+                raise RulesError(f"rules.toml: expected a file, got: {cause.strerror}") from None
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode, status.st_uid)
+            if stamp != self._seen:
+                self._seen = None  # stays so if the file is wrong: the next request reads it again
+                self._rules = parse_rules(read_private(self._path))
+                self._seen = stamp
+            return self._rules
+
+
+def parse_rules(data: bytes) -> tuple[Rule, ...]:
+    """Parse rules.toml.
+
+    Raises:
+        RulesError: names the rule and key, what was expected and what was found.
+    """
+    with parse_toml(data, RulesError, "rules.toml") as root:
+        rules = tuple(_rule(table) for table in root.tables("rules", max_items=MAX_RULES))
+        if len({rule.id for rule in rules}) != len(rules):
+            raise root.fail("rules", "a different id for each rule", "one id twice")
+    return rules
+
+
+def _rule(table: Fields) -> Rule:
+    with table:
+        return Rule(
+            id=table.text("id", pattern=NAME, max_bytes=64),
+            allow=table.choice("effect", ["allow", "refuse"]) == "allow",
+            direction=Direction(table.choice("direction", list(Direction))),
+            partners=_selector(table, "partners", AGENCY_ID),
+            queries=_words(table, "queries", list(Query)),
+            reveals=_words(table, "reveals", list(Reveals)),
+            data_sets=_selector(table, "data_sets", NAME),
+            kinds=_selector(table, "kinds", NAME),
+            purposes=_selector(table, "purposes", None),
+            instruments=_selector(table, "instruments", None),
+            max_elements_per_list=table.integer("max_elements_per_list", 0, MAX_ELEMENTS),
+            obligations=Obligations(
+                max_elements_per_day=table.integer("max_elements_per_day", 0, MAX_ELEMENTS),
+                max_duration_ms=1000 * table.integer("max_duration_seconds", 1, 604_800),
+            ),
+        )
+
+
+def _selector(table: Fields, key: str, pattern: re.Pattern[str] | None) -> frozenset[str]:
+    texts = table.texts(key)
+    if ANY in texts and len(texts) > 1:
+        raise table.fail(key, f'either "{ANY}" alone or a list of words', "both")
+    if pattern is not None and not all(text == ANY or pattern.fullmatch(text) for text in texts):
+        raise table.fail(key, f'"{ANY}" alone or names', "text of another form")
+    return frozenset(texts)
+
+
+def _words(table: Fields, key: str, words: list[str]) -> frozenset[str]:
+    """A selector over words that this version knows: a misspelt one would silently never match."""
+    selected = _selector(table, key, None)
+    if not selected <= {ANY, *words}:
+        raise table.fail(key, f'"{ANY}" alone or some of {", ".join(words)}', "an unknown word")
+    return selected
+
+
+def _selects(selector: frozenset[str], word: str) -> bool:
+    return word in selector or ANY in selector

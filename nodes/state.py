@@ -1,0 +1,173 @@
+"""What a node must not forget: envelopes seen, budgets used, seeds consumed (SQLite, durable before each call returns).
+
+The time is an argument, in milliseconds since the epoch. The newest time seen is kept: a clock that is set back by more
+than CLOCK_STEP_MS is refused, since with it expired envelopes could come back and yesterday's budget with them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from nodes.database import DAY_MS, Database
+from nodes.errors import (
+    BudgetError,
+    ClockError,
+    NonceLimitError,
+    ReplayError,
+    ReservationError,
+    SeedConsumedError,
+    StateError,
+)
+from nodes.home import Home
+
+CLOCK_STEP_MS: Final = 300_000  # a correction by NTP stays far below
+MAX_NONCES_PER_PARTNER: Final = 100_000  # about 15 MB; a partner with more valid envelopes at once is no partner
+SEED_MEMORY_MS: Final = 400 * DAY_MS  # longer than any backup that might be restored; seeds are random and never reused
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), newest_ms INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO clock VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS nonces (
+    partner TEXT NOT NULL, nonce BLOB NOT NULL, expires_ms INTEGER NOT NULL, PRIMARY KEY (partner, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS nonces_by_time ON nonces (expires_ms);
+CREATE TABLE IF NOT EXISTS budgets (
+    session BLOB PRIMARY KEY, partner TEXT NOT NULL, data_set TEXT NOT NULL, day INTEGER NOT NULL,
+    elements INTEGER NOT NULL, charged INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS budgets_by_day ON budgets (day, partner, data_set);
+CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
+"""
+
+
+class State:
+    """The state of a node. Safe between threads and processes.
+
+    Raises, from every method:
+        StateError: not read or written durably, so go no further. ClockError: the clock was set back.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._database = Database(home.state_file, _SCHEMA, StateError)
+
+    def remember_nonce(self, partner: str, nonce: bytes, expires_ms: int, now_ms: int) -> None:
+        """Remember an envelope until no clock within tolerance would accept it any more.
+
+        Args:
+            partner: agency id of the envelope's signer.
+            nonce: of the envelope.
+            expires_ms: the envelope's end, clock skew added.
+
+        Raises:
+            ReplayError: seen before. NonceLimitError: too many of this partner's are still valid.
+        """
+        with self._at(now_ms) as connection:
+            if self._exists(connection, "SELECT 1 FROM nonces WHERE partner = ? AND nonce = ?", partner, nonce):
+                raise ReplayError("expected an envelope with a new nonce, got one that was seen before")
+            (kept,) = connection.execute("SELECT count(*) FROM nonces WHERE partner = ?", (partner,)).fetchone()
+            if kept >= MAX_NONCES_PER_PARTNER:
+                raise NonceLimitError(
+                    f"expected at most {MAX_NONCES_PER_PARTNER} valid envelopes of {partner}, got more"
+                )
+            connection.execute("INSERT INTO nonces VALUES (?, ?, ?)", (partner, nonce, expires_ms))
+
+    def reserve(
+        self, session: bytes, partner: str, data_set: str, elements: int, limit_elements: int, now_ms: int
+    ) -> None:
+        """Set elements of today's budget aside for a session, before it is accepted.
+
+        Args:
+            session: digest of the envelope.
+            elements: all lists together, as declared.
+            limit_elements: what the rules allow this partner on this data set per day (UTC).
+
+        Raises:
+            BudgetError: the rest of today's budget is smaller. ReservationError: the session has one already.
+        """
+        with self._at(now_ms) as connection:
+            if self._exists(connection, "SELECT 1 FROM budgets WHERE session = ?", session):
+                raise ReservationError("expected a session without a reservation, got one that has it")
+            used = self._used(connection, partner, data_set, now_ms)
+            if used + elements > limit_elements:
+                raise BudgetError(
+                    f"expected at most {limit_elements - used} of {limit_elements} elements, got {elements}"
+                )
+            values = (session, partner, data_set, now_ms // DAY_MS, elements)
+            connection.execute("INSERT INTO budgets VALUES (?, ?, ?, ?, ?, 0)", values)
+
+    def charge(self, session: bytes, elements: int, now_ms: int) -> None:
+        """Turn a reservation into a charge, durably, before anything that depends on the data set leaves.
+
+        Raises:
+            ReservationError: nothing reserved, charged before, or more than was reserved.
+        """
+        with self._at(now_ms) as connection:
+            changed = connection.execute(
+                "UPDATE budgets SET elements = ?, charged = 1 WHERE session = ? AND charged = 0 AND elements >= ?",
+                (elements, session, elements),
+            ).rowcount
+            if changed != 1:
+                raise ReservationError(f"expected a reservation of at least {elements} elements, got none")
+
+    def release(self, session: bytes, now_ms: int) -> None:
+        """Give back what a session reserved and never charged; a charge stays. Without a reservation, do nothing."""
+        with self._at(now_ms) as connection:
+            connection.execute("DELETE FROM budgets WHERE session = ? AND charged = 0", (session,))
+
+    def release_all(self, now_ms: int) -> None:
+        """Give back all reservations: a node does so when it starts, because sessions do not outlive it."""
+        with self._at(now_ms) as connection:
+            connection.execute("DELETE FROM budgets WHERE charged = 0")
+
+    def used_elements(self, partner: str, data_set: str, now_ms: int) -> int:
+        """Return what is reserved and charged today."""
+        with self._database.reading() as connection:
+            return self._used(connection, partner, data_set, now_ms)
+
+    def consume_seed(self, commitment: bytes, now_ms: int) -> None:
+        """Mark a session seed, named by its commitment, as consumed before its first use.
+
+        Raises:
+            SeedConsumedError: it was consumed before; whatever it would protect must not be sent.
+        """
+        with self._at(now_ms) as connection:
+            if self._exists(connection, "SELECT 1 FROM seeds WHERE commitment = ?", commitment):
+                raise SeedConsumedError("expected a fresh session seed, got one that was used before")
+            connection.execute("INSERT INTO seeds VALUES (?, ?)", (commitment, now_ms))
+
+    def close(self) -> None:
+        """Release the file."""
+        self._database.close()
+
+    @contextmanager
+    def _at(self, now_ms: int) -> Iterator[sqlite3.Connection]:
+        """Open a transaction at this time: check the clock, note it, and forget what has expired."""
+        with self._database.transaction() as connection:
+            (newest_ms,) = connection.execute("SELECT newest_ms FROM clock").fetchone()
+            if now_ms < newest_ms - CLOCK_STEP_MS:
+                behind_seconds = (newest_ms - now_ms) // 1000
+                raise ClockError(f"expected the time to go on, got a clock {behind_seconds} s behind what it has shown")
+            now_ms = max(now_ms, newest_ms)
+            connection.execute("UPDATE clock SET newest_ms = ?", (now_ms,))
+            # CLOCK_STEP_MS longer than valid: no clock that we accept can still accept the envelope.
+            connection.execute("DELETE FROM nonces WHERE expires_ms < ?", (now_ms - CLOCK_STEP_MS,))
+            connection.execute("DELETE FROM budgets WHERE day < ?", (now_ms // DAY_MS - 1,))
+            connection.execute("DELETE FROM seeds WHERE consumed_ms < ?", (now_ms - SEED_MEMORY_MS,))
+            yield connection
+
+    @staticmethod
+    def _used(connection: sqlite3.Connection, partner: str, data_set: str, now_ms: int) -> int:
+        """Everything since today began counts: also what a clock that was a little ahead booked on tomorrow."""
+        (used,) = connection.execute(
+            "SELECT coalesce(sum(elements), 0) FROM budgets WHERE day >= ? AND partner = ? AND data_set = ?",
+            (now_ms // DAY_MS, partner, data_set),
+        ).fetchone()
+        return int(used)
+
+    @staticmethod
+    def _exists(connection: sqlite3.Connection, query: str, *values: object) -> bool:
+        return connection.execute(query, values).fetchone() is not None
