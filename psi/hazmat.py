@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def blind(mode: Mode, input_: bytes, blind_scalar: bytes) -> bytes:
-    """Blind with a given scalar (RFC 9497, sections 3.3.1 and 3.3.3). Raises InvalidInputError, ScalarError."""
+    """Blind with a given scalar (RFC 9497, sections 3.3.1 and 3.3.3).
+
+    Raises:
+        InvalidInputError, ScalarError, ZeroScalarError.
+    """
+    rfc9497.check_not_zero(blind_scalar)
     # inputElement = G.HashToGroup(input); if inputElement == G.Identity(): raise InvalidInputError
     # blindedElement = blind * inputElement
     return group.multiply(blind_scalar, group.hash_to_group(input_, dst.hash_to_group(mode)))
@@ -49,6 +54,7 @@ def blind_evaluate(
     Raises:
         ElementError, ScalarError, ZeroScalarError.
     """
+    rfc9497.check_not_zero(private_key)
     if mode is Mode.POPRF:
         # t = skS + m; if t == 0: raise InverseError; evaluatedElement = G.ScalarInverse(t) * blindedElement
         tweaked = rfc9497.tweaked_private_key(private_key, info)

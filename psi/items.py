@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +32,8 @@ class Items:
             operations, once, in native code.
     """
 
-    data: Buffer
-    offsets: Buffer
+    data: Buffer = field(repr=False)
+    offsets: Buffer = field(repr=False)
 
     def __post_init__(self) -> None:
         length_bytes = memoryview(self.offsets).nbytes

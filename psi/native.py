@@ -74,9 +74,14 @@ def _errors() -> Iterator[None]:
         raise LengthError("number: expected 0 to 2^64 - 1, got one outside") from None
 
 
+def known_backends() -> tuple[str, ...]:
+    """The backends of this build, fastest first, whether or not this machine can run them."""
+    return tuple(_native.known_backends())
+
+
 def available_backends() -> tuple[str, ...]:
     """The backends that this machine can run, fastest first."""
-    return tuple(_native.backends())
+    return tuple(_native.available_backends())
 
 
 def backend() -> str:

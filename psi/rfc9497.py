@@ -1,8 +1,8 @@
 """RFC 9497 as it is written, for ristretto255-SHA512, in all three modes: the reference, checked by its vectors.
 
-Nothing on a query's path runs through here. The product uses ``derive_key_pair``, ``blind`` and the rest only through
-psi.voprf, whose outputs must equal ``evaluate_in_the_clear`` in VOPRF mode. The steps that draw a random scalar are in
-psi.hazmat, because their callers choose it.
+All of it is reference only: nothing on a query's path runs through here. Queries use psi.voprf, whose outputs must
+equal ``evaluate_in_the_clear`` in VOPRF mode. The steps that draw a random scalar are in psi.hazmat, because their
+callers choose it.
 
 The comments are the RFC's pseudocode. Elements and scalars are their encodings, 32 bytes each.
 """
@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psi import dst, group
 from psi.dst import Mode
-from psi.errors import InvalidInputError, KeyDerivationError, LengthError, ProofError, ScalarError
+from psi.errors import (
+    InvalidInputError,
+    KeyDerivationError,
+    LengthError,
+    ProofError,
+    ScalarError,
+    ZeroScalarError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +68,12 @@ def derive_key_pair(mode: Mode, seed: bytes, info: bytes) -> KeyPair:
             # pkS = G.ScalarMultGen(skS)
             return KeyPair(private_key, group.multiply_base(private_key))
     raise KeyDerivationError("expected a key that is not zero within 256 attempts, got none")
+
+
+def check_not_zero(scalar: bytes) -> None:
+    """Keys and blinds are not zero (RandomScalar, section 2.1). Raises ZeroScalarError."""
+    if scalar == _ZERO:
+        raise ZeroScalarError("scalar: expected one other than zero", 0)
 
 
 def challenge(mode: Mode, public_key: bytes, composites: Composites, t2: bytes, t3: bytes) -> bytes:
@@ -217,6 +230,7 @@ def partially_verified_finalize(
 
 def evaluate_in_the_clear(mode: Mode, private_key: bytes, input_: bytes, info: bytes | None = None) -> bytes:
     """Evaluate: the PRF as its key's owner computes it (sections 3.3.1 and 3.3.3). ``info`` is POPRF mode's."""
+    check_not_zero(private_key)
     # inputElement = G.HashToGroup(input); if inputElement == G.Identity(): raise InvalidInputError
     element = group.hash_to_group(input_, dst.hash_to_group(mode))
     if info is None:

@@ -1,8 +1,8 @@
 //! The seam between the protocols and the machine: single-threaded kernels over slices.
 //!
-//! A backend is added by implementing [`Backend`] and listing it in [`available`]. Splitting a batch over cores is
-//! [`crate::parallel`]'s work, which hands out blocks of [`crate::parallel::BLOCK`] entries (a multiple of eight) as far as
-//! the batch reaches; a kernel accepts any length, including none.
+//! A backend is added by implementing [`Backend`] and listing it in [`KNOWN`]. Splitting a batch over cores
+//! is [`crate::parallel`]'s work, which hands out blocks of [`crate::parallel::BLOCK`] entries (a multiple of
+//! eight) as far as the batch reaches; a kernel accepts any length, including none.
 
 use std::sync::OnceLock;
 
@@ -49,13 +49,17 @@ pub fn decode(encoding: &Bytes32) -> Option<RistrettoPoint> {
 
 /// The batch operations, each on one thread.
 ///
-/// Every slice of one call has the same length, except where a single scalar serves the whole batch; the kernels may
-/// panic otherwise, since [`crate::voprf`] and the bindings check lengths first. A kernel that rejects names the lowest
-/// rejected entry; what it has written to `out` is then void. Scalars, inputs and outputs are secret: no branch, index or
-/// division depends on them. Only `vartime_` operations may, on public values.
+/// Every slice of one call has the same length, except where a single scalar serves the whole batch; the
+/// kernels may panic otherwise, since [`crate::voprf`] and the bindings check lengths first. A kernel that
+/// rejects names the lowest rejected entry; what it has written to `out` is then void. Scalars, inputs and
+/// outputs are secret: no branch, index or division depends on them. Only `vartime_` operations may, on
+/// public values.
 pub trait Backend: Send + Sync {
     /// The name by which a caller or ACCORD_BACKEND asks for it.
     fn name(&self) -> &'static str;
+
+    /// Whether this machine can run it.
+    fn is_supported(&self) -> bool;
 
     /// The map from 64 uniform bytes to an element (RFC 9496, section 4.3.4), encoded.
     fn map_to_group(&self, uniform: &[Bytes64], out: &mut [Bytes32]);
@@ -76,7 +80,8 @@ pub trait Backend: Send + Sync {
     /// s_i * G.
     fn multiply_base(&self, scalars: &[Scalar], out: &mut [Bytes32]);
 
-    /// Finalize(x_i, k * H(x_i)): the PRF as its key's owner computes it. An input that hashes to the identity is invalid.
+    /// Finalize(x_i, k * H(x_i)): the PRF as its key's owner computes it. An input that hashes to the
+    /// identity is invalid.
     fn outputs(
         &self,
         items: Items<'_>,
@@ -106,15 +111,18 @@ pub trait Backend: Send + Sync {
     fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected>;
 }
 
+/// Every backend, fastest first.
+pub const KNOWN: &[&dyn Backend] = &[&Portable];
+
 /// The backends that this machine can run, fastest first.
-pub fn available() -> &'static [&'static dyn Backend] {
-    &[&Portable]
+pub fn available() -> impl Iterator<Item = &'static dyn Backend> {
+    KNOWN.iter().copied().filter(|backend| backend.is_supported())
 }
 
-/// The backend of that name.
+/// The backend of that name, if this machine can run it.
 pub fn by_name(name: &str) -> Result<&'static dyn Backend, Error> {
-    available().iter().copied().find(|backend| backend.name() == name).ok_or_else(|| Error::UnknownBackend {
+    available().find(|backend| backend.name() == name).ok_or_else(|| Error::UnknownBackend {
         got: name.chars().take(32).collect(),
-        choices: available().iter().map(|backend| backend.name()).collect::<Vec<_>>().join(", "),
+        choices: available().map(|backend| backend.name()).collect::<Vec<_>>().join(", "),
     })
 }

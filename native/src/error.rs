@@ -78,6 +78,8 @@ pub enum Error {
         got: String,
         choices: String,
     },
+    /// A defect here, or no threads to work with.
+    Fault(&'static str),
 }
 
 impl Error {
@@ -101,6 +103,7 @@ impl Error {
             Self::KeystreamExhausted => "keystream-exhausted",
             Self::BadTag => "bad-dst",
             Self::UnknownBackend { .. } => "unknown-backend",
+            Self::Fault(_) => "internal-fault",
         }
     }
 
@@ -138,6 +141,7 @@ impl fmt::Display for Error {
             Self::UnknownBackend { got, choices } => {
                 write!(f, "backend: expected one of {choices} on this machine, got {got:?}")
             }
+            Self::Fault(what) => write!(f, "native core: {what}"),
         }
     }
 }

@@ -11,8 +11,11 @@ use crate::error::Error;
 const BLOCK_BYTES: usize = 128;
 /// SHA-512's output, `b_in_bytes` of RFC 9380.
 const DIGEST_BYTES: usize = 64;
+/// RFC 9380, section 5.3.1, step 2: ell is at most 255.
+const MAX_EXPANDED_BYTES: usize = 255 * DIGEST_BYTES;
 
-/// A domain separation tag for hashing to the group or to a scalar, with the work that every input shares done once.
+/// A domain separation tag for hashing to the group or to a scalar, with the work that every input shares
+/// done once.
 #[derive(Clone)]
 pub struct Expander {
     /// DST_prime = DST || I2OSP(len(DST), 1)
@@ -22,7 +25,8 @@ pub struct Expander {
 }
 
 impl Expander {
-    /// Refuses tags outside 1..=255 bytes: RFC 9380, section 5.3.3, hashes longer ones, and no suite here has one.
+    /// Refuses tags outside 1..=255 bytes: RFC 9380, section 5.3.3, hashes longer ones, and no suite here has
+    /// one.
     pub fn new(dst: &[u8]) -> Result<Self, Error> {
         let Some(length) = u8::try_from(dst.len()).ok().filter(|&length| length > 0) else {
             return Err(Error::BadTag);
@@ -37,37 +41,39 @@ impl Expander {
         &self.dst_prime
     }
 
-    /// expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1). `out` holds at most 65,535 bytes.
-    pub fn expand(&self, msg: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    /// expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1).
+    pub fn expand(&self, msg: &[u8], length: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
         // 2. ABORT if ell > 255 or len_in_bytes > 65535
-        let len_in_bytes = u16::try_from(out.len()).ok().filter(|_| out.len().div_ceil(DIGEST_BYTES) <= 255);
-        let Some(len_in_bytes) = len_in_bytes else {
+        if length > MAX_EXPANDED_BYTES {
             return Err(Error::length(
                 "expanded message",
-                format!("at most {} bytes", 255 * DIGEST_BYTES),
-                out.len(),
+                format!("at most {MAX_EXPANDED_BYTES} bytes"),
+                length,
             ));
-        };
-        self.expand_to(msg, len_in_bytes, out);
-        Ok(())
+        }
+        let mut out = Zeroizing::new(vec![0u8; length]);
+        self.expand_to(msg, &mut out);
+        Ok(out)
     }
 
     /// The 64 bytes from which a group element or a scalar is derived. Secret where the input is.
     pub fn uniform(&self, msg: &[u8]) -> Zeroizing<Bytes64> {
         let mut out = Zeroizing::new([0u8; DIGEST_BYTES]);
-        self.expand_to(msg, DIGEST_BYTES as u16, out.as_mut_slice());
+        self.expand_to(msg, out.as_mut_slice());
         out
     }
 
-    fn expand_to(&self, msg: &[u8], len_in_bytes: u16, out: &mut [u8]) {
+    /// Fills `out`, of at most `MAX_EXPANDED_BYTES`.
+    fn expand_to(&self, msg: &[u8], out: &mut [u8]) {
         // 7. b_0 = H(Z_pad || msg || l_i_b_str || I2OSP(0, 1) || DST_prime)
         let mut hasher = self.after_z_pad.clone();
         hasher.update(msg);
-        hasher.update(len_in_bytes.to_be_bytes());
+        hasher.update((out.len() as u16).to_be_bytes());
         hasher.update([0]);
         hasher.update(&self.dst_prime);
         let b_0: Zeroizing<Bytes64> = Zeroizing::new(hasher.finalize().into());
-        // 9. b_i = H(strxor(b_0, b_(i - 1)) || I2OSP(i, 1) || DST_prime), with b_1 as if the block before it were zero
+        // 9. b_i = H(strxor(b_0, b_(i - 1)) || I2OSP(i, 1) || DST_prime), with b_1 as if the block before it
+        // were zero
         let mut previous = Zeroizing::new([0u8; DIGEST_BYTES]);
         for (i, block) in (1u8..=255).zip(out.chunks_mut(DIGEST_BYTES)) {
             for (byte, b_0) in previous.iter_mut().zip(b_0.iter()) {

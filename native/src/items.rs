@@ -7,8 +7,9 @@ use crate::error::Error;
 /// RFC 9497, section 1.2: inputs are at most 2^16 - 1 bytes long.
 pub const MAX_INPUT_BYTES: usize = 65_535;
 
-/// Inputs `i` at `data[offsets[i]..offsets[i + 1]]`. The first offset may be above zero, so that a slice of a data set
-/// costs no copy. Checked once, in [`Items::new`]; every item lies within `data` and is short enough to hash.
+/// Inputs `i` at `data[offsets[i]..offsets[i + 1]]`. The first offset may be above zero, so that a slice of a
+/// data set costs no copy. Checked once, in [`Items::new`]; every item lies within `data` and is short enough
+/// to hash.
 #[derive(Clone, Copy)]
 pub struct Items<'a> {
     data: &'a [u8],

@@ -1,7 +1,9 @@
 //! Indexed randomness: scalar `i` of a key is ChaCha20 block `i` modulo the group order.
 //!
-//! Because a scalar depends on the key and its own index only, no result depends on threads, blocks or chunks.
+//! Because a scalar depends on the key and its own index only, no result depends on threads, blocks or
+//! chunks.
 
+use std::fmt;
 use std::ops::Range;
 
 use chacha20::cipher::{Array, KeyIvInit, StreamCipherCore};
@@ -20,9 +22,15 @@ const BLOCKS: u64 = 1 << 32;
 /// Blocks generated at a time: a few of the cipher's own parallel batches, small enough for the stack.
 const BATCH: usize = 16;
 
-/// A stream key. Its copy is cleared when dropped; it has no Debug.
+/// A stream key. Its copy is cleared when dropped.
 #[derive(Clone)]
 pub struct StreamKey(Zeroizing<Bytes32>);
+
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamKey(secret)")
+    }
+}
 
 impl StreamKey {
     pub fn new(key: &Bytes32) -> Self {
@@ -63,8 +71,8 @@ impl StreamKey {
     /// Hands blocks `first..first + count`, of which the stream has every one, to `each`, in order.
     fn blocks(&self, first: u64, count: usize, mut each: impl FnMut(&Bytes64)) {
         let mut cipher = ChaChaCore::<R20, Ietf>::new(&Array::from(*self.0), &Array::from([0u8; 12]));
-        // The range ends at 2^32 at the latest: nothing is cut off unless the range is empty, and no counter wraps
-        // before the last block is out.
+        // The range ends at 2^32 at the latest: nothing is cut off unless the range is empty, and no counter
+        // wraps before the last block is out.
         cipher.set_block_pos(first as u32);
         let mut batch = [Array::from([0u8; BLOCK_BYTES]); BATCH];
         for start in (0..count).step_by(BATCH) {

@@ -1,9 +1,12 @@
 //! `psi._native`: batch work on ristretto255 with SHA-512, off the interpreter lock and on all cores.
 //!
-//! This file holds the Python bindings and nothing else: they check lengths, borrow buffers, and turn errors and panics
-//! into exceptions. psi/native.py is the only importer and gives every function its types and its documentation.
+//! This file holds the Python bindings and nothing else: they check lengths, borrow buffers, and turn errors
+//! and panics into exceptions. psi/native.py is the only importer and gives every function its types and its
+//! documentation.
 
 pub mod backend;
+#[cfg(feature = "pyo3")]
+mod buffers;
 pub mod error;
 pub mod hash;
 pub mod items;
@@ -16,28 +19,22 @@ pub mod voprf;
 #[cfg(feature = "pyo3")]
 #[pyo3::pymodule]
 mod _native {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use curve25519_dalek::ristretto::CompressedRistretto;
-    use curve25519_dalek::{RistrettoPoint, Scalar};
-    use pyo3::buffer::PyUntypedBuffer;
-    use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyValueError};
+    use curve25519_dalek::Scalar;
+    use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
-    use zeroize::Zeroizing;
 
     use crate::backend::{self, Bytes32, Bytes64};
-    use crate::error::{Error, Rejected};
+    use crate::buffers::{Batch, Buffer, raised};
+    use crate::error::Error;
     use crate::hash::Expander;
     use crate::items;
-    use crate::keystream::StreamKey;
     use crate::parallel;
     use crate::proof;
     use crate::voprf;
 
-    /// Raised with (code, message, index or None).
     #[pymodule_export]
-    use super::NativeError;
+    use crate::buffers::NativeError;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -47,116 +44,10 @@ mod _native {
         module.add("BATCH_PROOF_DSTS", [proof::DST_STATEMENT, proof::DST_NONCE, proof::DST_CHALLENGE])
     }
 
-    /// The bytes of any C-contiguous buffer. A writable one is copied, because other threads may write to it while the
-    /// interpreter lock is released; a read-only one is borrowed, and its owner must leave it alone during the call.
-    enum Buffer {
-        Borrowed(PyUntypedBuffer),
-        Copied(Vec<u8>),
-    }
-
-    impl<'py> FromPyObject<'_, 'py> for Buffer {
-        type Error = PyErr;
-
-        fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-            let buffer = PyUntypedBuffer::get(&object)?;
-            if !buffer.is_c_contiguous() {
-                return Err(PyBufferError::new_err("expected a C-contiguous buffer"));
-            }
-            let shared = Self::Borrowed(buffer);
-            match &shared {
-                Self::Borrowed(buffer) if !buffer.readonly() => Ok(Self::Copied(shared.bytes().to_vec())),
-                _ => Ok(shared),
-            }
-        }
-    }
-
-    impl Buffer {
-        fn bytes(&self) -> &[u8] {
-            match self {
-                // SAFETY: the buffer is C-contiguous, so `len_bytes` bytes follow `buf_ptr`; the view keeps them alive and in
-                // place for as long as `self`. An empty buffer may have no address at all.
-                Self::Borrowed(buffer) if buffer.len_bytes() > 0 => unsafe {
-                    std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes())
-                },
-                Self::Borrowed(_) => &[],
-                Self::Copied(bytes) => bytes,
-            }
-        }
-
-        /// The buffer as rows of N bytes, with none left over.
-        fn rows<const N: usize>(&self, what: &'static str) -> PyResult<&[[u8; N]]> {
-            match self.bytes().as_chunks() {
-                (rows, []) => Ok(rows),
-                _ => Err(raised(Error::length(what, format!("a multiple of {N} bytes"), self.bytes().len()))),
-            }
-        }
-
-        /// The buffer as one row of N bytes.
-        fn row<const N: usize>(&self, what: &'static str) -> PyResult<&[u8; N]> {
-            let length = |_| raised(Error::length(what, format!("{N} bytes"), self.bytes().len()));
-            self.bytes().try_into().map_err(length)
-        }
-
-        fn stream_key(&self) -> PyResult<StreamKey> {
-            Ok(StreamKey::new(self.row("stream key")?))
-        }
-
-        /// Canonical scalars, which may be secret.
-        fn scalars(&self) -> PyResult<Zeroizing<Vec<Scalar>>> {
-            let rows = self.rows::<32>("scalars")?;
-            let mut scalars = Zeroizing::new(Vec::with_capacity(rows.len()));
-            for (index, row) in rows.iter().enumerate() {
-                match Scalar::from_canonical_bytes(*row).into() {
-                    Some(scalar) => scalars.push(scalar),
-                    None => return Err(raised(Rejected::bad_scalar(index).in_list("scalars"))),
-                }
-            }
-            Ok(scalars)
-        }
-
-        fn scalar(&self) -> PyResult<Zeroizing<Scalar>> {
-            self.row::<32>("scalar")?;
-            Ok(Zeroizing::new(self.scalars()?[0]))
-        }
-
-        /// An element that may be the identity, for arithmetic on what was checked or computed before.
-        fn point(&self) -> PyResult<RistrettoPoint> {
-            let point = CompressedRistretto(*self.row("element")?).decompress();
-            point.ok_or_else(|| raised(Rejected::bad_element(0).in_list("element")))
-        }
-    }
-
-    /// A batch of inputs as it comes from Python; offsets are little-endian.
-    struct Batch {
-        data: Buffer,
-        offsets: Vec<u32>,
-    }
-
-    impl Batch {
-        fn new(data: Buffer, offsets: &Buffer) -> PyResult<Self> {
-            let offsets = offsets.rows("offsets")?.iter().map(|offset| u32::from_le_bytes(*offset)).collect();
-            Ok(Self { data, offsets })
-        }
-
-        fn items(&self) -> PyResult<items::Items<'_>> {
-            items::Items::new(self.data.bytes(), &self.offsets).map_err(raised)
-        }
-    }
-
-    fn raised(error: Error) -> PyErr {
-        NativeError::new_err((error.code(), error.to_string(), error.index()))
-    }
-
-    /// Runs `work` in the thread pool without the interpreter lock. A panic there becomes an error with a code, whose
-    /// message says nothing of the data.
+    /// Runs `work` on all cores without the interpreter lock.
     fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
-        let pool = parallel::pool().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        match py.detach(|| catch_unwind(AssertUnwindSafe(|| pool.install(work)))) {
-            Ok(result) => result.map_err(raised),
-            Err(_) => {
-                Err(NativeError::new_err(("internal-fault", "the native core panicked", None::<usize>)))
-            }
-        }
+        let pool = parallel::pool().map_err(raised)?;
+        py.detach(|| pool.run(work)).map_err(raised)
     }
 
     /// New bytes of `count` rows, which `work` fills in place.
@@ -176,8 +67,13 @@ mod _native {
     }
 
     #[pyfunction]
-    fn backends() -> Vec<&'static str> {
-        backend::available().iter().map(|backend| backend.name()).collect()
+    fn known_backends() -> Vec<&'static str> {
+        backend::KNOWN.iter().map(|backend| backend.name()).collect()
+    }
+
+    #[pyfunction]
+    fn available_backends() -> Vec<&'static str> {
+        backend::available().map(|backend| backend.name()).collect()
     }
 
     #[pyfunction]
@@ -188,7 +84,8 @@ mod _native {
         length: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let expander = Expander::new(dst.bytes()).map_err(raised)?;
-        PyBytes::new_with(py, length, |out| expander.expand(message.bytes(), out).map_err(raised))
+        let expanded = expander.expand(message.bytes(), length).map_err(raised)?;
+        Ok(PyBytes::new(py, &expanded))
     }
 
     #[pyfunction]
@@ -432,6 +329,3 @@ mod _native {
         filled(py, items.len(), |out| voprf::tags(backend, items, &dst, &oprf_key, out))
     }
 }
-
-#[cfg(feature = "pyo3")]
-pyo3::create_exception!(_native, NativeError, pyo3::exceptions::PyException);

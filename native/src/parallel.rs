@@ -1,6 +1,7 @@
 //! Batches over all cores, with results that do not depend on how many there are.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +10,7 @@ use curve25519_dalek::traits::Identity;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::Rejected;
+use crate::error::{Error, Rejected};
 
 /// Entries of a full block: a multiple of the eight lanes, and enough of them to share one inversion cheaply.
 pub const BLOCK: usize = 512;
@@ -18,23 +19,36 @@ const LANES: usize = 8;
 /// Fewer summands than this cost less on one core than their buckets on two.
 const MIN_SUMMANDS: usize = 256;
 
+/// The pool and the process that started it.
 static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 
-/// This process's pool, one thread per available core (RAYON_NUM_THREADS overrides). A forked child has none of its parent's
-/// threads and gets its own. Called by the bindings while they hold the interpreter lock, so that no fork meets the
-/// mutex locked.
-pub fn pool() -> Result<Arc<ThreadPool>, rayon::ThreadPoolBuildError> {
+/// This process's threads, one per available core (RAYON_NUM_THREADS overrides).
+#[derive(Clone)]
+pub struct Pool(Arc<ThreadPool>);
+
+/// The pool of this process: a forked child has none of its parent's threads and gets its own. The bindings
+/// call this while they hold the interpreter lock, so that no fork meets the mutex locked.
+pub fn pool() -> Result<Pool, Error> {
     let mut slot = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     match &*slot {
-        Some((owner, pool)) if *owner == process => Ok(Arc::clone(pool)),
+        Some((owner, pool)) if *owner == process => Ok(Pool(Arc::clone(pool))),
         _ => {
             let name = |index| format!("accord-native-{index}");
-            let pool = Arc::new(ThreadPoolBuilder::new().thread_name(name).build()?);
+            let pool = ThreadPoolBuilder::new().thread_name(name).build();
+            let pool = Arc::new(pool.map_err(|_| Error::Fault("cannot start its threads"))?);
             // The parent's pool, if there is one, cannot be joined from here.
             std::mem::forget(slot.replace((process, Arc::clone(&pool))));
-            Ok(pool)
+            Ok(Pool(pool))
         }
+    }
+}
+
+impl Pool {
+    /// Runs `work` on the pool's threads. A panic there becomes an error that says nothing of the data.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+        // What `work` may leave half done is the caller's buffers, which an error makes void.
+        catch_unwind(AssertUnwindSafe(|| self.0.install(work))).unwrap_or(Err(Error::Fault("panicked")))
     }
 }
 
@@ -45,7 +59,8 @@ fn block_size(count: usize) -> usize {
 
 /// Runs `work` on blocks that together cover `out`: the range of each block's entries, and its part of `out`.
 ///
-/// If blocks reject, the lowest rejected entry of the whole batch is reported; blocks above a known rejection are skipped.
+/// If blocks reject, the lowest rejected entry of the whole batch is reported; blocks above a known rejection
+/// are skipped.
 pub fn blocks<T, F>(out: &mut [T], work: F) -> Result<(), Rejected>
 where
     T: Send,

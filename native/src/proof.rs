@@ -1,7 +1,8 @@
-//! The batch proof of docs/protocol.md: one Chaum-Pedersen proof that every evaluation of a chunk used the same key.
+//! The batch proof of docs/protocol.md: one Chaum-Pedersen proof that every evaluation of a chunk used the
+//! same key.
 //!
-//! Unlike RFC 9497's, every weight depends on the whole chunk, so that a prover cannot search for wrong evaluations
-//! whose errors cancel.
+//! Unlike RFC 9497's, every weight depends on the whole chunk, so that a prover cannot search for wrong
+//! evaluations whose errors cancel.
 
 use curve25519_dalek::traits::VartimeMultiscalarMul;
 use curve25519_dalek::{RistrettoPoint, Scalar};

@@ -1,7 +1,7 @@
 //! The VOPRF of RFC 9497 on batches, with the additive blind and the batch proof of docs/protocol.md.
 //!
-//! Key material comes as stream keys, so that no scalar is ever in Python's memory. Unblinding exists only inside
-//! [`verify_and_finalize`], behind the proof.
+//! Key material comes as stream keys, so that no scalar is ever in Python's memory. Unblinding exists only
+//! inside [`verify_and_finalize`], behind the proof.
 
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
@@ -68,7 +68,7 @@ pub fn evaluate(
 }
 
 /// Verifies the chunk's proof, and only then unblinds: Finalize(x_i, D_i - r_(first + i) * pk).
-#[allow(clippy::too_many_arguments)] // one chunk of a requester: its inputs, its blinds, what it sent, what came back
+#[allow(clippy::too_many_arguments)] // one chunk: its inputs and blinds, what was sent, what came back
 pub fn verify_and_finalize(
     backend: &dyn Backend,
     items: Items<'_>,
