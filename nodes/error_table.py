@@ -59,6 +59,7 @@ class ErrorRow:
     advice: str
 
 
+_DEFECT: Final = "Report this as a defect with the message above; the session was ended."
 _BROKEN: Final = "The partner's node broke the protocol: compare versions, then ask its operators to look."
 
 # (gRPC status, exit code) -> error code -> advice
@@ -67,6 +68,15 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-reservation": "Report this as a defect; the session was ended and nothing was disclosed.",
         "node-error": "Report this as a defect: every error of a node has a class of its own.",
         "protocol-error": "Report this as a defect: every error of the protocol has a class of its own.",
+        "psi": _DEFECT,
+        "bad-dst": _DEFECT,
+        "bad-items": _DEFECT,
+        "bad-length": _DEFECT,
+        "derive-key-pair": _DEFECT,
+        "internal-fault": _DEFECT,
+        "invalid-input": _DEFECT,
+        "keystream-exhausted": _DEFECT,
+        "zero-scalar": _DEFECT,
     },
     ("FAILED_PRECONDITION", ExitCode.CONFIGURATION): {
         "home-missing": "Run `accord init`, or name the right folder with --home.",
@@ -76,11 +86,26 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-identity": "Restore the key files from the sealed backup, or make a new identity.",
         "partner-realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
         "realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
+        "unknown-backend": "Unset ACCORD_BACKEND, or name one that `accord doctor` lists.",
         "profile-mismatch": "Bring both nodes to versions with the same identifier profile.",
         "clock-set-back": "Set the clock right; if it ran ahead before, restore state.db from before that.",
         "partner-conflict": "See `accord partner show`; remove the old entry if the agency has a new key.",
         "bad-partner-book": "Restore partners.json from the backup, or add the partners again.",
+        "cannot-listen": "See network.listen in accord.toml; another program may hold the port.",
+        "already-running": "Use the node that runs, or stop it first.",
+        "bad-control-message": "Run the command and the node from the same version.",
+        "unhealthy": "Repair what is marked `fail`, then run `accord doctor` again.",
         "bad-rules": "Correct rules.toml: all is refused until then; `accord doctor` shows the mistake.",
+    },
+    ("UNAUTHENTICATED", ExitCode.NETWORK): {
+        "tls-failed": "Find out what answers at that address; after a key change, exchange partner files again.",
+        "insecure-channel": "Bring the caller to a version that speaks TLS 1.3, with its own certificate.",
+    },
+    ("PERMISSION_DENIED", ExitCode.NETWORK): {
+        "turned-away": "Ask whether the partner has this node's current partner file as active, and is not overloaded.",
+    },
+    ("FAILED_PRECONDITION", ExitCode.UNEXPECTED): {
+        "demo-failed": "Look at the two logs that the message names; run it again with --keep to see all files.",
     },
     ("UNAUTHENTICATED", ExitCode.CONFIGURATION): {
         "unknown-partner": "See `accord partner list`; add the partner with `accord partner add`.",
@@ -97,6 +122,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-mandate": "Correct the mandate file; docs/samples/mandate.toml explains each key.",
     },
     ("FAILED_PRECONDITION", ExitCode.INPUT): {
+        "bad-question": "Correct the option that the message names; see `accord query intersect --help`.",
         "mandate-not-valid-now": "Obtain a mandate that covers today, or check this machine's clock.",
     },
     ("UNAUTHENTICATED", ExitCode.INPUT): {
@@ -106,6 +132,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "refused-by-own-rules": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
     },
     ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {
+        "too-many-sessions": "Wait for a session to end; accord.toml sets how many may run.",
         "budget-exceeded": "Ask with fewer identifiers, or tomorrow; rules.toml sets the budget.",
     },
     ("RESOURCE_EXHAUSTED", ExitCode.PARTNER_VIOLATION): {
@@ -120,6 +147,8 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("UNAVAILABLE", ExitCode.NETWORK): {
         "connection-lost": "Check that the partner's node is up and reachable, then ask again.",
         "shutting-down": "Wait until the node is up again, then ask again.",
+        "partner-unreachable": "Check address and network with the partner; `accord doctor` tries it again.",
+        "not-running": "Start the node with `accord serve`, and look at its log if it does not stay up.",
     },
     ("DEADLINE_EXCEEDED", ExitCode.NETWORK): {
         "timed-out": "Check the line and the partner's load; see the deadlines in accord.toml.",
@@ -143,6 +172,9 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "wrong-size": _BROKEN,
         "not-ascending": _BROKEN,
         "bad-public-key": _BROKEN,
+        "bad-element": _BROKEN,
+        "bad-proof": _BROKEN,
+        "bad-scalar": _BROKEN,
         "wrong-statement": _BROKEN,
     },
     ("ABORTED", ExitCode.PARTNER_VIOLATION): {

@@ -206,3 +206,79 @@ class SeedConsumedError(NodeError):
 
     code = "seed-consumed"
     reason = Reason.STORAGE
+
+
+# Network, control API
+
+
+class PartnerUnreachableError(NodeError):
+    """No connection to the partner's node."""
+
+    code = "partner-unreachable"
+
+
+class TlsError(NodeError):
+    """The partner's node showed another certificate than the one in its partner file, or no TLS at all."""
+
+    code = "tls-failed"
+
+
+class TurnedAwayError(NodeError):
+    """The partner's node closed the connection before a session, unsigned: it does not know us, or is too busy."""
+
+    code = "turned-away"
+
+
+class InsecureChannelError(NodeError):
+    """A connection that is not TLS 1.3 with a client certificate."""
+
+    code = "insecure-channel"
+
+
+class TooManySessionsError(NodeError):
+    """This node runs as many sessions as accord.toml allows, or is shutting down."""
+
+    code = "too-many-sessions"
+    reason = Reason.BUSY
+
+
+class ListenError(NodeError):
+    """The node cannot listen on its address."""
+
+    code = "cannot-listen"
+
+
+class AlreadyRunningError(NodeError):
+    """Another process serves this home."""
+
+    code = "already-running"
+
+
+class NotRunningError(NodeError):
+    """No process serves this home, so there is nobody to ask."""
+
+    code = "not-running"
+
+
+class ControlError(NodeError):
+    """Command and node do not understand each other."""
+
+    code = "bad-control-message"
+
+
+class QuestionError(NodeError):
+    """A question that cannot be asked: an unknown kind, an empty choice, a file that is there already."""
+
+    code = "bad-question"
+
+
+class DoctorError(NodeError):
+    """`doctor` found something that must be repaired."""
+
+    code = "unhealthy"
+
+
+class DemoError(NodeError):
+    """The demonstration did not find what it should have found."""
+
+    code = "demo-failed"
