@@ -129,6 +129,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "fingerprint-mismatch": "Do not use the file; compare fingerprints over a channel that you trust.",
     },
     ("PERMISSION_DENIED", ExitCode.REFUSED_BY_OWN_RULES): {
+        "rejected": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
         "refused-by-own-rules": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
     },
     ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {

@@ -151,12 +151,14 @@ def read_private(path: Path, max_bytes: int = MAX_PRIVATE_BYTES) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as cause:
         raise StorageError(f"expected to read {path}, got: {cause.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_private(path, os.fstat(descriptor), FILE_MODE)
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             data = file.read(max_bytes + 1)
-        except OSError as cause:
-            raise StorageError(f"expected to read {path}, got: {cause.strerror}") from None
+    except OSError as cause:
+        raise StorageError(f"expected to read {path}, got: {cause.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(data) > max_bytes:
         raise StorageError(f"expected {path} to hold at most {max_bytes} bytes, got more")
     return data

@@ -111,8 +111,7 @@ def show(
 @click.pass_obj
 def export(home: Home, target: Path, as_json: bool) -> None:
     """Copy the ledger into one new FILE, to be kept elsewhere; `ledger verify --file FILE` checks it."""
-    ledger = LedgerFile(home.ledger_file)
-    ledger.export(target)
+    _open(home, None).export(target)
     head = LedgerFile(target, copied=True).verify(load_signer(home).public_key)
     facts = {"file": str(target), "rows": head.sequence, "head": head.hash.hex()}
     if as_json:
@@ -122,7 +121,10 @@ def export(home: Home, target: Path, as_json: bool) -> None:
 
 
 def _open(home: Home, copy: Path | None) -> LedgerFile:
-    return LedgerFile(home.ledger_file) if copy is None else LedgerFile(copy, copied=True)
+    if copy is not None:
+        return LedgerFile(copy, copied=True)
+    home.check()
+    return LedgerFile(home.ledger_file)
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ import click
 from nodes.error_table import ExitCode, error_row
 
 _JSON: Final = "accord.json"
+_CODE: Final = Path(__file__).parents[2]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,6 +95,7 @@ def _place(error: BaseException) -> str:
     trace, place = error.__traceback__, ""
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
-        place = f" at {file.parent.name}/{file.name}:{trace.tb_lineno}"
+        if file.is_relative_to(_CODE):
+            place = f" at {file.relative_to(_CODE)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
