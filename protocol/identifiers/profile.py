@@ -1,0 +1,76 @@
+"""The canonicalization profile: every rule and table in one document, and its hash.
+
+Both envelopes carry the hash. Two nodes whose hashes differ would disagree about what is equal and find less than
+they share without noticing, so they refuse each other instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from typing import Any, Final
+
+from protocol.identifiers import base_encodings, countries, folding, kinds, wallets
+
+# Raise it with every change to a procedure (the code of a rule); a change to a table changes the hash by itself.
+# tests/unit/protocol/identifiers pins the hash and the vectors, so that neither can change unnoticed.
+PROFILE_VERSION: Final = 1
+
+_PROCEDURES: Final = {
+    "encoding": "tag, then length (1 byte) and bytes of each field",
+    "document number": "fold; some digit; length; no filler",
+    "iban": "fold; label off; form; ISO 7064 mod 97-10 and the country's structure",
+    "imo": "fold; label off; form; no repeated digit; check digit",
+    "crypto-wallet": "blanks and scheme off; decode; checksum; family and decoded bytes",
+    "country": "name key; exact match in the table; alpha-3",
+}
+
+
+def document() -> dict[str, Any]:
+    """Return the profile as plain values: what docs/identifiers.md describes, for audit and comparison."""
+    return {
+        "profile": f"accord/v1/identifiers/{PROFILE_VERSION}",
+        "procedures": _PROCEDURES,
+        "kinds": [[k.name, k.tag, list(k.fields), k.strength.value] for k in kinds.KINDS.values()],
+        "limits": {
+            "raw characters": folding.MAX_RAW_CHARACTERS,
+            "document characters": [kinds.MIN_DOCUMENT_CHARACTERS, kinds.MAX_DOCUMENT_CHARACTERS],
+            "fillers": list(kinds.FILLERS),
+            "iban": [kinds.IBAN_LABEL, kinds.IBAN_FORM],
+            "imo": [kinds.IMO_LABEL, kinds.IMO_FORM],
+        },
+        "folding": {
+            "blanks": folding.BLANKS,
+            "invisible": folding.INVISIBLE,
+            "dashes": folding.DASHES,
+            "quotes": folding.QUOTES,
+            "grouping": folding.GROUPING,
+            "masks": folding.MASKS,
+            "digits from": folding.DIGIT_ZEROS,
+            "letters from": folding.FULL_WIDTH,
+            "name letters": folding.NAME_LETTERS,
+            "name blanks": folding.NAME_BLANKS,
+            "name dropped": folding.NAME_DROPPED,
+        },
+        "countries": [countries.TABLE, countries.OTHER_ISSUERS, list(countries.AMBIGUOUS)],
+        "wallets": {
+            "base58": [base_encodings.BITCOIN_ALPHABET, base_encodings.RIPPLE_ALPHABET],
+            "bech32": [base_encodings.BECH32_ALPHABET, base_encodings.BECH32_CONSTANT, base_encodings.BECH32M_CONSTANT],
+            "versions": wallets.VERSIONS,
+            "same version": wallets.SAME_VERSION,
+            "segwit": list(wallets.SEGWIT_PREFIXES),
+            "sapling": wallets.SAPLING_PREFIX,
+            "cash": [wallets.CASH_PREFIX, sorted(wallets.CASH_TYPES.items())],
+            "monero": [sorted(wallets.MONERO_NETWORKS.items()), sorted(wallets.MONERO_LENGTHS.items())],
+            "ripple": wallets.RIPPLE_VERSION.hex(),
+            "schemes": list(wallets.URI_SCHEMES),
+        },
+    }
+
+
+@cache
+def profile_hash() -> bytes:
+    """Return SHA-512 over the profile as JSON: sorted keys, no blanks, ASCII with escapes. 64 bytes."""
+    text = json.dumps(document(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha512(text.encode("ascii")).digest()

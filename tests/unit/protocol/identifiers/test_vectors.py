@@ -1,0 +1,46 @@
+"""The committed vectors: what each raw value must become, or why it must be refused.
+
+The expectations were composed from the published specifications and by separate encoders, never by the code under
+test; this test only compares. Whoever changes a rule changes vectors.json by hand and raises PROFILE_VERSION.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocol.identifiers import KINDS, PROFILE_VERSION, IdentifierError, profile_hash
+
+VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "vectors.json").read_text("ascii"))
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: f"{v['kind']}: {v['why']}")
+def test_vector(vector: dict[str, Any]) -> None:
+    kind = KINDS[vector["kind"]]
+    if "canonical" in vector:
+        assert kind.canonicalize(*vector["fields"]).hex() == vector["canonical"]
+        return
+    with pytest.raises(IdentifierError) as caught:
+        kind.canonicalize(*vector["fields"])
+    assert caught.value.code == vector["rejected"]
+    number = vector["fields"][-1].strip()
+    if len(number) >= 4:
+        assert number not in str(caught.value), "a rejection must not hold the value"
+
+
+def test_the_vectors_cover_every_kind_and_every_reason() -> None:
+    assert {v["kind"] for v in VECTORS} == set(KINDS)
+    assert {v["kind"] for v in VECTORS if "canonical" in v} == set(KINDS)
+    reasons = {cls.code for cls in IdentifierError.__subclasses__()}
+    assert {v["rejected"] for v in VECTORS if "rejected" in v} == reasons
+
+
+def test_the_profile_hash_is_pinned() -> None:
+    assert PROFILE_VERSION == 1
+    assert profile_hash().hex() == (
+        "e10845d97fc2efe2338dd4bfdffbb6a6934c381e7c1643e0dc4206d061a6e98a"
+        "a14fda668f2eeb03ceb9d7d48d6f204a4331f3e5fa95d4baec461de8c47c5375"
+    ), "a rule or table changed: nodes with the old profile refuse this one; raise PROFILE_VERSION and say why"
