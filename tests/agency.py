@@ -35,16 +35,20 @@ class Agency:
 
 
 def make_agency(
-    folder: Path, agency_id: str = "fiu-north", realm: str = "exercise", address: str = "localhost:7443"
+    folder: Path,
+    agency_id: str = "fiu-north",
+    realm: str = "exercise",
+    address: str = "localhost:7443",
+    now_ms: int = NOW_MS,
 ) -> Agency:
     home = Home(folder)
     home.create()
-    create_identity(home, agency_id, NOW_MS)
+    create_identity(home, agency_id, now_ms)
     name = f"Agency {agency_id}"
     write_private(home.config_file, render_config(agency_id, name, realm, address, Operator("op-1", 4242)))
-    return load_agency(home)
+    return load_agency(home, now_ms)
 
 
-def load_agency(home: Home) -> Agency:
+def load_agency(home: Home, now_ms: int = NOW_MS) -> Agency:
     config = load_config(home)
-    return Agency(home, config, load_identity(home, config.agency_id, NOW_MS))
+    return Agency(home, config, load_identity(home, config.agency_id, now_ms))
