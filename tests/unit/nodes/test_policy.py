@@ -1,0 +1,270 @@
+"""Rules: first match decides, default deny, every doubt refuses, and no cut-off file allows more than the whole one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nodes
+from nodes.errors import PermissionsError, RefusedByRulesError, RulesError
+from nodes.home import write_private
+from nodes.policy import Decision, Direction, Facts, Ground, Obligations, Rule, RuleBook, decide, parse_rules
+from protocol.messages import Envelope, LegalBasis, List, Participant
+from tests.agency import make_agency
+
+SAMPLE = Path(nodes.__file__).parents[1] / "docs" / "samples" / "rules.toml"
+RULES = parse_rules(SAMPLE.read_bytes())
+FACTS = Facts(
+    direction=Direction.INCOMING,
+    partner="fiu-east",
+    query="intersect",
+    reveals="shared-identifiers",
+    data_set="sanctions",
+    lists=(("passport", 200_000), ("iban", 7)),
+    purpose="sanctions-enforcement",
+    instrument="Regulation (EU) 2021/0001, article 12",
+)
+ALLOWED = Decision(True, Ground.ALLOWED, "north-asks-sanctions", Obligations(1_000_000, 7_200_000))
+
+
+def test_the_sample_allows_what_it_says() -> None:
+    assert [rule.id for rule in RULES] == ["never-wallets", "north-asks-sanctions", "we-ask"]
+    assert decide(FACTS, RULES) == ALLOWED
+    assert decide(FACTS, RULES).enforce() == ALLOWED.obligations
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"direction": Direction.OUTGOING, "partner": "fiu-west"},
+        {"partner": "fiu-west"},
+        {"partner": "FIU-EAST"},
+        {"partner": "*"},
+        {"query": "count"},
+        {"reveals": "everything"},
+        {"data_set": "sanction"},
+        {"data_set": ""},
+        {"lists": (("passport", 1), ("national-id", 1))},
+        {"lists": ()},
+        {"purpose": "curiosity"},
+        {"instrument": "regulation (eu) 2021/0001, article 12"},
+    ],
+)
+def test_what_no_rule_allows_is_refused(change: dict[str, Any]) -> None:
+    assert decide(replace(FACTS, **change), RULES) == Decision(False, Ground.NO_RULE)
+
+
+def test_no_rules_refuse_everything() -> None:
+    assert decide(FACTS, ()) == Decision(False, Ground.NO_RULE)
+
+
+def test_limits_of_the_deciding_rule_hold() -> None:
+    over = replace(FACTS, lists=(("iban", 0), ("passport", 200_001)))
+    assert decide(over, RULES) == Decision(False, Ground.TOO_MANY_ELEMENTS, "north-asks-sanctions")
+    # A later rule with higher limits does not rescue what the first one decided.
+    generous = replace(RULES[1], id="later", max_elements_per_list=10**9)
+    assert decide(over, (*RULES, generous)).allowed is False
+    assert decide(over, (generous, *RULES)).rule_id == "later"
+
+
+def test_order_decides_and_a_refusal_needs_only_one_kind() -> None:
+    wallets = replace(FACTS, lists=(("passport", 1), ("wallet", 1)))
+    assert decide(wallets, RULES) == Decision(False, Ground.REFUSED_BY_RULE, "never-wallets")
+    all_kinds = replace(RULES[1], kinds=frozenset({"*"}))
+    assert decide(wallets, (all_kinds, RULES[0])).allowed is True
+    assert decide(wallets, (RULES[0], all_kinds)).allowed is False
+
+
+def test_an_error_while_deciding_refuses() -> None:
+    broken = replace(FACTS, lists=(("passport", "many"),))  # type: ignore[arg-type]
+    assert decide(broken, RULES) == Decision(False, Ground.EVALUATION_FAILED)
+    assert decide(FACTS, (None,)) == Decision(False, Ground.EVALUATION_FAILED)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ground", [ground for ground in Ground if ground is not Ground.ALLOWED])
+def test_a_refusal_raises_and_tells_the_partner_only_policy(ground: Ground) -> None:
+    with pytest.raises(RefusedByRulesError, match=f"{ground} by rule r1") as caught:
+        Decision(False, ground, "r1").enforce()
+    assert caught.value.reason == "policy"
+
+
+def test_facts_of_a_partners_envelope() -> None:
+    key = bytes(32)
+    basis = LegalBasis("p", "i", "r", "c", "o", "oc", "h", "routine")
+    asked = Participant("fiu-home", "responder", "sanctions", key)
+    envelope = Envelope(
+        version=1, suite="s", query="intersect", variant="fresh-keys", reveals="shared-identifiers", realm="exercise",
+        participants=(Participant("fiu-east", "requester", "", key), asked), recipients=("fiu-east",), operator="op",
+        lists=(List("passport", 3), List("iban", 0)), profile_hash=bytes(64), legal_basis=basis, not_before_ms=0,
+        not_after_ms=1, nonce=key, seed_commitment=b"", coin_commitment=b"", snapshot_commitment=b"",
+    )  # fmt: skip
+    assert Facts.incoming(envelope) == Facts(
+        Direction.INCOMING, "fiu-east", "intersect", "shared-identifiers", "sanctions",
+        (("passport", 3), ("iban", 0)), "p", "i",
+    )  # fmt: skip
+
+
+ONE = """
+[[rules]]
+id = "a"
+effect = "allow"
+direction = "incoming"
+partners = ["p1"]
+queries = ["intersect"]
+reveals = ["shared-identifiers"]
+data_sets = ["d"]
+kinds = ["passport"]
+purposes = ["x"]
+instruments = ["y"]
+max_elements_per_list = 5000
+max_elements_per_day = 6_000
+max_duration_seconds = 70
+"""
+
+
+def test_every_key_of_a_rule_is_required() -> None:
+    parse_rules(ONE.encode())
+    for line in ONE.strip().splitlines()[1:]:
+        with pytest.raises(RulesError, match="the key is required"):
+            parse_rules(ONE.replace(line + "\n", "").encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('effect = "allow"', 'effect = "Allow"', "one of allow, refuse"),
+        ('direction = "incoming"', 'direction = "both"', "one of incoming, outgoing"),
+        ('["p1"]', '["*", "p1"]', "alone or a list of words, got both"),
+        ('["p1"]', '["P1"]', "partners: expected .* names"),
+        ('["p1"]', "[]", "partners: expected a list of 1 to"),
+        ('["p1"]', '["p1", "p1"]', "each entry once"),
+        ('["p1"]', '"p1"', "partners: expected a list"),
+        ('["p1"]', "[1]", "partners: .*got a whole number"),
+        ('["intersect"]', '["interesct"]', "queries: .*unknown word"),
+        ('["shared-identifiers"]', '["all"]', "reveals: .*unknown word"),
+        ("= 5000", "= -1", "out of range"),
+        ("= 5000", "= 5000.0", "a decimal number"),
+        ("= 70", "= 0", "out of range"),
+        ("= 70", "= 70\nmore = 1", "only known keys"),
+        ('id = "a"', 'id = "a b"', "id"),
+        ("[[rules]]", "[rules]", "rules: expected a list"),
+        ("[[rules]]", "default = 'allow'\n[[rules]]", "only known keys"),
+        ("= 70\n", "= 70\n" + ONE, "one id twice"),
+    ],
+)
+def test_each_mistake_refuses_the_whole_file(old: str, new: str, message: str) -> None:
+    assert old in ONE
+    with pytest.raises(RulesError, match=message):
+        parse_rules(ONE.replace(old, new).encode())
+
+
+def _allows(rules: tuple[Rule, ...], facts: Facts) -> tuple[bool, int, int]:
+    decision = decide(facts, rules)
+    if decision.obligations is None:
+        return (False, 0, 0)
+    return (True, decision.obligations.max_elements_per_day, decision.obligations.max_duration_ms)
+
+
+def test_a_file_cut_off_anywhere_never_allows_more_than_the_whole() -> None:
+    """An editor that crashed, a disk that was full: every prefix of the sample, in bytes."""
+    whole = SAMPLE.read_bytes()
+    asked = [
+        replace(FACTS, direction=direction, lists=((kind, size),))
+        for direction in Direction
+        for kind in ("passport", "wallet")
+        for size in (0, 1, 200_000, 200_001, 1_000_000)
+    ]
+    full = [_allows(RULES, facts) for facts in asked]
+    assert sum(allowed for allowed, _, _ in full) > 5
+    understood = 0
+    for length in range(len(whole)):
+        try:
+            rules = parse_rules(whole[:length])
+        except RulesError:
+            continue
+        understood += 1
+        for facts, bound in zip(asked, full, strict=True):
+            got = _allows(rules, facts)
+            assert all(part <= limit for part, limit in zip(got, bound, strict=True)), (length, facts)
+    assert 0 < understood < len(whole)
+
+
+WORDS = st.sampled_from(["a", "b", "c"])
+SELECTORS = st.one_of(st.just(frozenset({"*"})), st.frozensets(WORDS, min_size=1))
+
+
+@given(
+    st.lists(
+        st.builds(
+            Rule, st.just("r"), st.booleans(), st.sampled_from(Direction), SELECTORS, SELECTORS, SELECTORS, SELECTORS,
+            SELECTORS, SELECTORS, SELECTORS, st.integers(0, 3), st.just(Obligations(1, 1)),
+        ),
+        max_size=4,
+    ),
+    st.builds(
+        Facts, st.sampled_from(Direction), WORDS, WORDS, WORDS, WORDS,
+        st.lists(st.tuples(WORDS, st.integers(0, 4)), max_size=3).map(tuple), WORDS, WORDS,
+    ),
+)  # fmt: skip
+def test_whatever_is_allowed_is_covered_by_one_rule(rules: list[Rule], facts: Facts) -> None:
+    """Written from the meaning of a rule, not from `decide`."""
+    decision = decide(facts, tuple(rules))
+    assert decision.ground is not Ground.EVALUATION_FAILED
+    if not decision.allowed:
+        return
+    asked = {
+        "partners": {facts.partner}, "queries": {facts.query}, "reveals": {facts.reveals},
+        "data_sets": {facts.data_set}, "kinds": {kind for kind, _ in facts.lists},
+        "purposes": {facts.purpose}, "instruments": {facts.instrument},
+    }  # fmt: skip
+    assert any(
+        rule.allow
+        and rule.direction == facts.direction
+        and all("*" in getattr(rule, name) or words <= getattr(rule, name) for name, words in asked.items())
+        and all(size <= rule.max_elements_per_list for _, size in facts.lists)
+        for rule in rules
+    )
+
+
+class TestRuleBook:
+    @pytest.fixture
+    def book(self, tmp_path: Path) -> RuleBook:
+        home = make_agency(tmp_path / "node").home
+        write_private(home.rules_file, SAMPLE.read_bytes())
+        self.path = home.rules_file
+        return RuleBook(home)
+
+    def test_changes_count_at_the_next_request(self, book: RuleBook) -> None:
+        assert book.decide(FACTS) == ALLOWED
+        write_private(self.path, SAMPLE.read_bytes().replace(b'"fiu-east"', b'"fiu-west"'))
+        assert book.decide(FACTS).ground is Ground.NO_RULE
+        self.path.write_bytes(SAMPLE.read_bytes())  # in place, as some editors write
+        assert book.decide(FACTS) == ALLOWED
+
+    def test_a_broken_file_refuses_everything_until_repaired(self, book: RuleBook) -> None:
+        assert book.decide(FACTS) == ALLOWED
+        self.path.write_bytes(SAMPLE.read_bytes().replace(b'"refuse"', b'"refsue"'))
+        for _ in range(2):
+            assert book.decide(FACTS) == Decision(False, Ground.BAD_RULES)
+            with pytest.raises(RulesError, match=r"rules\.toml: rules\[0\]: effect: expected one of allow, refuse"):
+                book.check()
+        self.path.write_bytes(SAMPLE.read_bytes())
+        assert book.decide(FACTS) == ALLOWED
+
+    def test_a_file_that_others_can_write_refuses_everything(self, book: RuleBook) -> None:
+        assert book.decide(FACTS) == ALLOWED
+        self.path.chmod(0o666)
+        assert book.decide(FACTS) == Decision(False, Ground.BAD_RULES)
+        with pytest.raises(PermissionsError, match="chmod 0600"):
+            book.check()
+
+    def test_a_missing_file_refuses_everything(self, book: RuleBook) -> None:
+        self.path.unlink()
+        assert book.decide(FACTS) == Decision(False, Ground.BAD_RULES)
+        with pytest.raises(RulesError, match="expected a file"):
+            book.check()
