@@ -1,0 +1,157 @@
+"""The operations that vector files name, each as a call into psi that takes and returns plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import psi
+from psi import dst, group, hazmat, native, rfc9497
+from psi.dst import Mode
+from tests.vectors.loader import Value, Values
+
+Operation = Callable[..., Values]
+
+ELEMENT_BYTES: Final = 32
+
+
+def rows(flat: bytes, width: int = ELEMENT_BYTES) -> tuple[bytes, ...]:
+    return tuple(flat[start : start + width] for start in range(0, len(flat), width))
+
+
+def decode(elements: tuple[bytes, ...]) -> Values:
+    psi.check_elements(b"".join(elements))
+    return {}
+
+
+def multiply_base(scalars: tuple[bytes, ...]) -> Values:
+    return {"elements": rows(native.multiply_base(b"".join(scalars)))}
+
+
+def map_to_group(uniform: bytes) -> Values:
+    return {"element": native.map_to_group(uniform)}
+
+
+def expand_message(message: bytes, dst: bytes, length_bytes: int) -> Values:
+    return {"uniform": native.expand_message_xmd(message, dst, length_bytes)}
+
+
+def keystream_scalars(key: bytes, first: int, count: int) -> Values:
+    return {"scalars": rows(psi.keystream_scalars(key, first, count))}
+
+
+def stream_key(seed: bytes, salt: bytes, leg: int, list_number: int, **text: bytes) -> Values:
+    names = {name: value.decode() for name, value in text.items()}
+    return {"key": psi.stream_key(seed, salt, leg=leg, list_number=list_number, **names)}  # type: ignore[arg-type]
+
+
+def dst_hash_to_group(mode: int) -> Values:
+    return {"dst": dst.hash_to_group(Mode(mode))}
+
+
+def derive_key_pair(mode: int, seed: bytes, info: bytes) -> Values:
+    private_key, public_key = rfc9497.derive_key_pair(Mode(mode), seed, info)
+    return {"private_key": private_key, "public_key": public_key}
+
+
+def derive_private_key(mode: int, seed: bytes, info: bytes) -> Values:
+    return {"private_key": rfc9497.derive_key_pair(Mode(mode), seed, info).private_key}
+
+
+def rfc_blind(mode: int, inputs: tuple[bytes, ...], blinds: tuple[bytes, ...]) -> Values:
+    pairs = zip(inputs, blinds, strict=True)
+    return {"blinded": tuple(hazmat.blind(Mode(mode), input_, blind) for input_, blind in pairs)}
+
+
+def rfc_evaluate_blinded(private_key: bytes, blinded: tuple[bytes, ...]) -> Values:
+    return {"evaluated": tuple(group.multiply(private_key, element) for element in blinded)}
+
+
+def rfc_prove(mode: int, private_key: bytes, blinded: tuple[bytes, ...], r: bytes, info: bytes = b"") -> Values:
+    evaluated, proof = hazmat.blind_evaluate(Mode(mode), private_key, blinded, r, info)
+    return {"evaluated": tuple(evaluated), "proof": proof}
+
+
+def rfc_finalize_oprf(inputs: tuple[bytes, ...], blinds: tuple[bytes, ...], evaluated: tuple[bytes, ...]) -> Values:
+    return {"outputs": tuple(map(rfc9497.finalize, inputs, blinds, evaluated))}
+
+
+def rfc_finalize_voprf(**given: Any) -> Values:
+    return {"outputs": tuple(rfc9497.verified_finalize(**given))}
+
+
+def rfc_finalize_poprf(public_key: bytes, info: bytes, **given: Any) -> Values:
+    tweaked_key = rfc9497.tweaked_public_key(public_key, info)
+    return {"outputs": tuple(rfc9497.partially_verified_finalize(**given, info=info, tweaked_key=tweaked_key))}
+
+
+def rfc_evaluate(mode: int, private_key: bytes, inputs: tuple[bytes, ...], info: bytes | None = None) -> Values:
+    outputs = (rfc9497.evaluate_in_the_clear(Mode(mode), private_key, input_, info) for input_ in inputs)
+    return {"outputs": tuple(outputs)}
+
+
+def statement(given: dict[str, Any]) -> psi.ChunkStatement:
+    place = (given.pop(name) for name in ("ctx", "leg", "list_number", "chunk", "public_key"))
+    return psi.ChunkStatement(*place)
+
+
+def public_key(oprf_key: bytes) -> Values:
+    return {"public_key": psi.public_key(oprf_key)}
+
+
+def blind(items: tuple[bytes, ...], blind_key: bytes, first: int) -> Values:
+    return {"blinded": rows(psi.blind(psi.Items.from_sequence(items), blind_key, first))}
+
+
+def evaluate(oprf_key: bytes, proof_key: bytes, blinded: tuple[bytes, ...], **given: Any) -> Values:
+    evaluated, proof = psi.evaluate(oprf_key, proof_key, statement(given), b"".join(blinded))
+    return {"evaluated": rows(evaluated), "proof": proof}
+
+
+def verify_and_finalize(
+    items: tuple[bytes, ...],
+    blind_key: bytes,
+    first: int,
+    blinded: tuple[bytes, ...],
+    evaluated: tuple[bytes, ...],
+    proof: bytes,
+    **given: Any,
+) -> Values:
+    batch = psi.Items.from_sequence(items)
+    chunk = (b"".join(blinded), b"".join(evaluated), proof)
+    outputs = psi.verify_and_finalize(batch, blind_key, first, statement(given), *chunk)
+    return {"outputs": rows(outputs, psi.OUTPUT_BYTES)}
+
+
+def tags(items: tuple[bytes, ...], oprf_key: bytes) -> Values:
+    return {"tags": rows(psi.tags(psi.Items.from_sequence(items), oprf_key), psi.TAG_BYTES)}
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "decode": decode,
+    "multiply-base": multiply_base,
+    "map-to-group": map_to_group,
+    "expand-message": expand_message,
+    "keystream-scalars": keystream_scalars,
+    "stream-key": stream_key,
+    "rfc9497-hash-to-group-dst": dst_hash_to_group,
+    "rfc9497-derive-key-pair": derive_key_pair,
+    "rfc9497-derive-private-key": derive_private_key,
+    "rfc9497-blind": rfc_blind,
+    "rfc9497-blind-evaluate": rfc_evaluate_blinded,
+    "rfc9497-blind-evaluate-and-prove": rfc_prove,
+    "rfc9497-finalize-oprf": rfc_finalize_oprf,
+    "rfc9497-finalize-voprf": rfc_finalize_voprf,
+    "rfc9497-finalize-poprf": rfc_finalize_poprf,
+    "rfc9497-evaluate": rfc_evaluate,
+    "public-key": public_key,
+    "blind": blind,
+    "evaluate": evaluate,
+    "verify-and-finalize": verify_and_finalize,
+    "tags": tags,
+}
+
+
+def run(operation: str, given: dict[str, Value]) -> Values:
+    """Run one operation; psi's errors pass through."""
+    return OPERATIONS[operation](**given)
