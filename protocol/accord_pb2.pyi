@@ -127,12 +127,14 @@ class Refusal(_message.Message):
     def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("salt", "coin")
+    __slots__ = ("salt", "coin", "public_keys")
     SALT_FIELD_NUMBER: _ClassVar[int]
     COIN_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
     salt: bytes
     coin: bytes
-    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ...) -> None: ...
+    public_keys: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("open_digest", "public_keys")
@@ -143,18 +145,20 @@ class Key(_message.Message):
     def __init__(self, open_digest: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Statement(_message.Message):
-    __slots__ = ("ctx", "requester_count", "requester_chain", "responder_count", "responder_chain")
+    __slots__ = ("ctx", "requester_count", "requester_chain", "responder_count", "responder_chain", "tags_commitment")
     CTX_FIELD_NUMBER: _ClassVar[int]
     REQUESTER_COUNT_FIELD_NUMBER: _ClassVar[int]
     REQUESTER_CHAIN_FIELD_NUMBER: _ClassVar[int]
     RESPONDER_COUNT_FIELD_NUMBER: _ClassVar[int]
     RESPONDER_CHAIN_FIELD_NUMBER: _ClassVar[int]
+    TAGS_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     ctx: bytes
     requester_count: int
     requester_chain: bytes
     responder_count: int
     responder_chain: bytes
-    def __init__(self, ctx: _Optional[bytes] = ..., requester_count: _Optional[int] = ..., requester_chain: _Optional[bytes] = ..., responder_count: _Optional[int] = ..., responder_chain: _Optional[bytes] = ...) -> None: ...
+    tags_commitment: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., requester_count: _Optional[int] = ..., requester_chain: _Optional[bytes] = ..., responder_count: _Optional[int] = ..., responder_chain: _Optional[bytes] = ..., tags_commitment: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reference", "reason")

@@ -53,7 +53,9 @@ _LENGTHS: Final[dict[str, int]] = {
     "ctx": DIGEST_BYTES,
     "requester_chain": DIGEST_BYTES,
     "responder_chain": DIGEST_BYTES,
+    "tags_commitment": DIGEST_BYTES,
 }
+_MAY_BE_EMPTY: Final = frozenset({"tags_commitment"})
 
 PB = TypeVar("PB", bound=ProtobufMessage)
 M = TypeVar("M", bound=messages.Message)
@@ -163,7 +165,8 @@ def _scalar_or_message(field: Any, part: Any) -> Any:
     if field.message_type:
         return _from_wire(getattr(messages, field.message_type.name), part)
     if isinstance(part, bytes):
-        _check_length(field.name, len(part), _LENGTHS[field.name])
+        if part or field.name not in _MAY_BE_EMPTY:
+            _check_length(field.name, len(part), _LENGTHS[field.name])
     elif isinstance(part, str) and (len(part.encode()) > TEXT_BYTES or not part.isprintable()):
         raise MalformedPacketError(f"expected at most {TEXT_BYTES} bytes of printable text in {field.name}")
     return part

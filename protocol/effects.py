@@ -5,8 +5,9 @@ are answered by exactly one `Completed(token, result)`; a job that raises is ans
 that fails by `Ended(HostError(...))`. The host may answer in any order and overlaps computation with I/O; a test runs
 everything inline.
 
-Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names: `("outputs", i)` holds the
-requester's `tag || row` (16 + 4 bytes, row little-endian), `("tags", i)` tags alone (16 bytes), both for list i.
+Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names, for list i: `("outputs", i)`
+holds what this side asked, as `tag || row` (16 + 4 bytes, row little-endian); `("own-tags", i)` and
+`("partner-tags", i)` hold tags alone (16 bytes).
 """
 
 from __future__ import annotations
@@ -177,7 +178,9 @@ class ConsumeSeed:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Responder: charge the budget and write the disclosure to the ledger, durably, before the tags leave."""
+    """Charge the partner's budget with what it asked and write the disclosure to the ledger, durably, before own tags
+    leave. For the responder always; for the requester where the answer goes to both.
+    """
 
     token: int
     elements: int
@@ -196,7 +199,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Requester: per list, the shared rows (little-endian uint32, ascending) and the responder's size."""
+    """Per list, the shared rows of this side (little-endian uint32, ascending) and the partner's size.
+
+    The requester's result; and the responder's, where the answer goes to both.
+    """
 
     rows: tuple[bytes, ...]
     partner_sizes: tuple[int, ...]

@@ -51,12 +51,17 @@ class Question:
 
     data_set: str
     operator: str
-    recipients: tuple[str, ...]
     lists: tuple[List, ...]
     legal_basis: LegalBasis
     not_before_ms: int
     not_after_ms: int
     nonce: bytes
+    reveals: Reveals = Reveals.SHARED_IDENTIFIERS
+
+
+def to_both(envelope: Envelope) -> bool:
+    """Whether the responder learns the shared identifiers too."""
+    return envelope.reveals == Reveals.SHARED_IDENTIFIERS_TO_BOTH
 
 
 def commit(dst: str, role: Role, value: bytes) -> bytes:
@@ -102,13 +107,15 @@ def make_envelope(
         suite=SUITE,
         query=Query.INTERSECT.value,
         variant=Variant.FRESH_KEYS.value,
-        reveals=Reveals.SHARED_IDENTIFIERS.value,
+        reveals=question.reveals.value,
         realm=local.realm,
         participants=(
             Participant(local.agency, role.value, "", signing_key),
             Participant(peer.agency, Role.RESPONDER.value, question.data_set, peer.signing_key),
         ),
-        recipients=question.recipients,
+        recipients=(local.agency, peer.agency)
+        if question.reveals is Reveals.SHARED_IDENTIFIERS_TO_BOTH
+        else (local.agency,),
         operator=question.operator,
         lists=question.lists,
         profile_hash=local.profile_hash,
@@ -145,9 +152,9 @@ def check_envelope(envelope: Envelope, local: Local, own_key: bytes, peer: Peer,
 
 
 def _check_versions(envelope: Envelope) -> None:
-    got = (envelope.version, envelope.suite, envelope.query, envelope.variant, envelope.reveals)
-    speaks = (PROTOCOL_VERSION, SUITE, Query.INTERSECT, Variant.FRESH_KEYS, Reveals.SHARED_IDENTIFIERS)
-    if got != speaks:
+    got = (envelope.version, envelope.suite, envelope.query, envelope.variant)
+    speaks = (PROTOCOL_VERSION, SUITE, Query.INTERSECT, Variant.FRESH_KEYS)
+    if got != speaks or envelope.reveals not in set(Reveals):
         raise UnsupportedError(f"expected version {speaks[0]} of {', '.join(str(part) for part in speaks[1:])}")
 
 
@@ -163,8 +170,9 @@ def _check_participants(envelope: Envelope, local: Local, own_key: bytes, peer: 
         raise EnvelopeError("expected the sender as requester and this node as responder, with the keys exchanged")
     if envelope.participants[0].data_set or not envelope.participants[1].data_set:
         raise EnvelopeError("expected the name of the responder's data set alone")
-    if envelope.recipients != (peer.agency,):
-        raise EnvelopeError("expected the requester as the only recipient")
+    recipients = (peer.agency, local.agency) if to_both(envelope) else (peer.agency,)
+    if envelope.recipients != recipients:
+        raise EnvelopeError("expected as recipients exactly those whom the answer reaches")
 
 
 def _check_legal_basis(envelope: Envelope) -> None:

@@ -24,6 +24,7 @@ class PacketType(IntEnum):
     EVALUATED = 11
     PROOF = 12
     TAGS = 13
+    TAGS_SALT = 14
     CHECKPOINT = 20
     RECEIPT = 21
     ABORT = 30
@@ -55,6 +56,7 @@ class Reveals(StrEnum):
     """What the answer tells the recipients. An enum, never a boolean."""
 
     SHARED_IDENTIFIERS = "shared-identifiers"
+    SHARED_IDENTIFIERS_TO_BOTH = "shared-identifiers-to-both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Refusal:
 class Open:
     salt: bytes
     coin: bytes
+    public_keys: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class Statement:
     requester_chain: bytes
     responder_count: int
     responder_chain: bytes
+    tags_commitment: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ answers every event with nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from protocol import codec, dsse
@@ -86,9 +86,10 @@ class Session:
         self.peer = peer
         self.progress: Progress | None = None
         self.session_id: str | None = None
+        self.partner_needed = True  # False once only this side's own comparison is left
         self._signer = signer
         self._transcript: Transcript | None = None
-        self._expected: Mapping[PacketType, Handler] = {}
+        self._expected: dict[PacketType, Handler] = {}
         self._before: Statement | None = None  # both directions before the packet being handled
         self._now_ms = 0
         self._references: list[bytes] = [NO_REFERENCE]
@@ -130,7 +131,7 @@ class Session:
     def _receive(self, event: Received) -> None:
         self._now_ms = event.now_ms
         packet = codec.decode_packet(event.packet)
-        handler = self._on_abort if packet.type is PacketType.ABORT else self._expected.get(packet.type)
+        handler = self._on_abort if packet.type is PacketType.ABORT else self._expected.pop(packet.type, None)
         if handler is None:
             expected = ", ".join(kind.name.lower() for kind in self._expected) or "nothing"
             raise UnexpectedPacketError(f"expected {expected}, got {packet.type.name.lower()}")
@@ -153,13 +154,13 @@ class Session:
 
     # --- effects
 
-    def _do(self, make: Callable[[int], Effect], then: Callable[[Any], None]) -> None:
+    def do(self, make: Callable[[int], Effect], then: Callable[[Any], None]) -> None:
         """Ask the host for work; `then` gets its result."""
         self._tokens += 1
         self._waiting[self._tokens] = then
         self._effects.append(make(self._tokens))
 
-    def _emit(self, effect: Effect) -> None:
+    def emit(self, effect: Effect) -> None:
         self._effects.append(effect)
 
     def _send_signed(self, kind: PacketType, message: Message) -> Packet:
@@ -170,29 +171,33 @@ class Session:
         else:
             packet = Packet(kind, payload, signature)
         self._keep(self.local.agency, packet)
-        self._emit(Send(codec.encode_packet(packet), kind))
+        self.emit(Send(codec.encode_packet(packet), kind))
         return packet
 
-    def _send_rows(self, kind: PacketType, rows: bytes) -> None:
-        self._emit(Send(codec.encode_packet(self._agreed().stamp(kind, rows)), kind))
+    def send_rows(self, kind: PacketType, rows: bytes) -> None:
+        self.emit(Send(codec.encode_packet(self._agreed().stamp(kind, rows)), kind))
 
-    def _send_statement(self, kind: PacketType) -> None:
-        self._send_signed(kind, self._agreed().statement())
+    def _send_statement(self, kind: PacketType, tags_commitment: bytes = b"") -> None:
+        self._send_signed(kind, replace(self._agreed().statement(), tags_commitment=tags_commitment))
 
-    def _check_statement(self, packet: Packet) -> None:
-        """A checkpoint or receipt of the partner's: it must say what we saw before it."""
-        expected = self._before
+    def _check_statement(self, packet: Packet) -> bytes:
+        """A checkpoint or receipt of the partner's must say what we saw before it. Returns its tags commitment."""
         got = codec.decode_message(packet, Statement)
-        if got != expected:
+        if replace(got, tags_commitment=b"") != self._before:
             raise StatementError("expected a statement over both directions as this side saw them, got another")
+        return got.tags_commitment
 
     def _keep(self, sender: str, packet: Packet) -> None:
-        self._emit(Evidence(sender, packet.type, packet.payload, packet.signature))
+        self.emit(Evidence(sender, packet.type, packet.payload, packet.signature))
 
     # --- state
 
-    def _expect(self, *handlers: tuple[PacketType, Handler]) -> None:
-        self._expected = dict(handlers)
+    def expect(self, kind: PacketType, handler: Handler) -> None:
+        """From now on, until it arrives once, a packet of this type may come."""
+        self._expected[kind] = handler
+
+    def _expect_nothing(self) -> None:
+        self._expected.clear()
 
     def _identify(self, envelope: Packet) -> bytes:
         """The session is now this envelope's. Returns the envelope's digest."""
@@ -200,6 +205,14 @@ class Session:
         self._references.append(reference)
         self.session_id = reference[:16].hex()
         return reference
+
+    def _enter(self, phase: str, total: int) -> None:
+        self.progress = Progress(phase, 0, total)
+
+    def advance(self, count: int) -> None:
+        """`count` more elements of the phase under way are done."""
+        if self.progress is not None:
+            self.progress = replace(self.progress, done=self.progress.done + count)
 
     def _begin_transcript(self, ctx: bytes) -> None:
         self._references.append(ctx)
@@ -217,14 +230,14 @@ class Session:
 
     def _finish(self, result: Answer | Disclosed) -> None:
         self._over = True
-        self._emit(Done(result, None, self.ctx))
+        self.emit(Done(result, None, self.ctx))
 
     def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
         if tell_partner:
             self._send_signed(PacketType.ABORT, Abort(self._references[-1], _told(error).value))
         self._over = True
         self._waiting.clear()
-        self._emit(Done(None, error, self.ctx))
+        self.emit(Done(None, error, self.ctx))
 
 
 def _told(error: ProtocolError | PsiError) -> Reason:

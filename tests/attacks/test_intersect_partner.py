@@ -15,10 +15,11 @@ from protocol.dsse import verify
 from protocol.effects import Compute
 from protocol.errors import Reason, SignatureError
 from protocol.intersect import IntersectRequester, IntersectResponder
-from protocol.messages import Abort, Key, Message, Open, Packet, PacketType
+from protocol.intersect.asking import Asking
+from protocol.messages import Abort, Key, Message, Open, Packet, PacketType, Reveals
 from protocol.session import Session
 from psi import ELEMENT_BYTES, TAG_BYTES, group
-from tests.sim.host import Host, Simulation, derive
+from tests.sim.host import Host, Simulation, derive, question
 
 IDENTITY = bytes(ELEMENT_BYTES)
 MINE = [bytes([i]) * 5 for i in range(9)]
@@ -43,8 +44,8 @@ def assert_nothing_unblinded(host: Host) -> None:
 
 def rows_changed(kind: PacketType, change: Callable[[bytes], bytes], base: type[Session]) -> type[Session]:
     class Attacker(base):  # type: ignore[misc, valid-type]
-        def _send_rows(self, sent: PacketType, rows: bytes) -> None:
-            super()._send_rows(sent, change(rows) if sent is kind else rows)
+        def send_rows(self, sent: PacketType, rows: bytes) -> None:
+            super().send_rows(sent, change(rows) if sent is kind else rows)
 
     return Attacker
 
@@ -144,12 +145,12 @@ def test_forged_proof(proof: bytes) -> None:
 
 def test_a_proof_from_another_list() -> None:
     class Swapper(IntersectResponder):
-        def _send_rows(self, kind: PacketType, rows: bytes) -> None:
+        def send_rows(self, kind: PacketType, rows: bytes) -> None:
             kept = self.__dict__.setdefault("kept", [])
             if kind is PacketType.PROOF:
                 kept.append(rows)
                 rows = kept[0]
-            super()._send_rows(kind, rows)
+            super().send_rows(kind, rows)
 
     simulation = Simulation.of({"imo": MINE, "iban": MINE}, {"imo": THEIRS})
     simulation.responder.session.__class__ = Swapper
@@ -222,8 +223,8 @@ def test_a_checkpoint_over_something_else_is_not_charged_and_gets_no_tags(part: 
 
 def test_a_checkpoint_before_the_last_evaluation() -> None:
     class Hasty(IntersectRequester):
-        def _send_rows(self, kind: PacketType, rows: bytes) -> None:
-            super()._send_rows(kind, rows)
+        def send_rows(self, kind: PacketType, rows: bytes) -> None:
+            super().send_rows(kind, rows)
             self._send_statement(PacketType.CHECKPOINT)
 
     class SlowHost(Host):
@@ -253,12 +254,14 @@ def test_a_salt_of_another_session() -> None:
     assert played(requester=attacker).errors() == ("aborted-by-partner", "wrong-reference")
 
 
-def test_more_chunks_than_may_be_unanswered() -> None:
-    class Flooder(IntersectRequester):
+def test_more_chunks_than_may_be_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Flooder(Asking):
         def _blind_next(self) -> None:
             self._unanswered, kept = type(self._unanswered)(), self._unanswered
             super()._blind_next()
             self._unanswered = kept + self._unanswered
+
+    monkeypatch.setattr("protocol.intersect.requester.Asking", Flooder)
 
     class StalledHost(Host):
         def _carry_out(self, effect: object) -> object:  # type: ignore[override]
@@ -266,7 +269,6 @@ def test_more_chunks_than_may_be_unanswered() -> None:
 
     many = {f"kind-{i}": [b"x"] for i in range(MAX_UNANSWERED + 2)}
     simulation = Simulation.of(many, {})
-    simulation.requester.session.__class__ = Flooder
     simulation.responder.__class__ = StalledHost
     simulation.run()
     assert simulation.errors() == ("aborted-by-partner", "window-exceeded")
@@ -294,6 +296,70 @@ def test_handshake_messages_left_out_or_twice() -> None:
 
         simulation = Simulation.of({"imo": MINE}, {"imo": THEIRS}).run(twice)
         assert "unexpected-packet" in simulation.errors(), (role, index)
+
+
+def test_recipients_whom_the_answer_does_not_reach() -> None:
+    attacker = message_changed(
+        PacketType.ENVELOPE, lambda message: replace(message, recipients=("north", "west")), IntersectRequester
+    )
+    assert played(requester=attacker).errors() == ("refused", "bad-envelope")
+
+
+TO_BOTH = Reveals.SHARED_IDENTIFIERS_TO_BOTH
+
+
+def played_to_both(*, requester: type[Session] | None = None, responder: type[Session] | None = None) -> Simulation:
+    ask = question({"imo": len(MINE)}, reveals=TO_BOTH)
+    simulation = Simulation.of({"imo": MINE}, {"imo": THEIRS}, ask=ask)
+    simulation.requester.session.__class__ = requester or IntersectRequester
+    simulation.responder.session.__class__ = responder or IntersectResponder
+    return simulation.run()
+
+
+@pytest.mark.parametrize("base", [IntersectRequester, IntersectResponder])
+def test_tags_changed_after_the_commitment(base: type[Session]) -> None:
+    """Neither side can fit its tags to what the other sent: they were fixed at its checkpoint."""
+    attacker = rows_changed(PacketType.TAGS, lambda rows: rows[:-1] + bytes([rows[-1] ^ 1]), base)
+    if base is IntersectRequester:
+        simulation = played_to_both(requester=attacker)
+        assert simulation.errors() == ("aborted-by-partner", "bad-commitment")
+        assert PacketType.TAGS not in simulation.responder.sent, "the responder's tags stay where they are"
+        assert simulation.responder.acts == ["admit", "consume-seed"]
+    else:
+        assert played_to_both(responder=attacker).errors() == ("bad-commitment", "aborted-by-partner")
+
+
+@pytest.mark.parametrize("base", [IntersectRequester, IntersectResponder])
+def test_another_salt_for_the_commitment(base: type[Session]) -> None:
+    attacker = rows_changed(PacketType.TAGS_SALT, lambda rows: bytes(32), base)
+    sides = {"requester": attacker} if base is IntersectRequester else {"responder": attacker}
+    assert "bad-commitment" in played_to_both(**sides).errors()
+
+
+@pytest.mark.parametrize("base", [IntersectRequester, IntersectResponder])
+def test_a_lie_in_either_leg_is_caught_before_unblinding(base: type[Session]) -> None:
+    def lie(rows: bytes) -> bytes:
+        return with_row(rows, 3, group.add(element(rows, 3), group.GENERATOR))
+
+    attacker = rows_changed(PacketType.EVALUATED, lie, base)
+    sides = {"requester": attacker} if base is IntersectRequester else {"responder": attacker}
+    simulation = played_to_both(**sides)
+    victim = simulation.responder if base is IntersectRequester else simulation.requester
+    assert "bad-proof" in simulation.errors()
+    assert_nothing_unblinded(victim)
+    assert not any(act.startswith("charge") for act in simulation.requester.acts + simulation.responder.acts)
+
+
+def test_keys_of_a_requester_that_has_nothing_to_answer() -> None:
+    attacker = message_changed(
+        PacketType.OPEN, lambda message: replace(message, public_keys=(group.GENERATOR,)), IntersectRequester
+    )
+    assert played(requester=attacker).errors() == ("aborted-by-partner", "wrong-size")
+
+
+def test_no_keys_of_a_requester_that_must_answer() -> None:
+    attacker = message_changed(PacketType.OPEN, lambda message: replace(message, public_keys=()), IntersectRequester)
+    assert played_to_both(requester=attacker).errors() == ("aborted-by-partner", "wrong-size")
 
 
 def test_a_statement_is_not_taken_for_another() -> None:

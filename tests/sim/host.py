@@ -64,7 +64,6 @@ def question(kinds: dict[str, int], number: int = 1, **changes: object) -> Quest
     values: dict[str, object] = {
         "data_set": "suspects",
         "operator": "op-1",
-        "recipients": ("north",),
         "lists": tuple(List(kind, size) for kind, size in kinds.items()),
         "legal_basis": BASIS,
         "not_before_ms": NOW_MS - 1000,
@@ -210,11 +209,12 @@ class Simulation:
                     counts[role] += 1
         return self
 
-    def rows(self) -> list[list[int]]:
-        """The requester's answer, list by list."""
-        assert self.requester.done is not None
-        assert self.requester.done.error is None, self.requester.done.error
-        result = self.requester.done.result
+    def rows(self, host: Host | None = None) -> list[list[int]]:
+        """A side's answer, list by list; the requester's unless told otherwise."""
+        done = (host or self.requester).done
+        assert done is not None
+        assert done.error is None, done.error
+        result = done.result
         assert isinstance(result, fx.Answer)
         return [[int.from_bytes(rows[i : i + 4], "little") for i in range(0, len(rows), 4)] for rows in result.rows]
 
