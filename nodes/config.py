@@ -6,6 +6,7 @@ docs/samples/accord.toml explains each key, and a test compares it with what is 
 
 from __future__ import annotations
 
+import json
 import pwd
 import re
 from collections.abc import Mapping
@@ -191,10 +192,9 @@ address = {_quoted(address)}
 id = {_quoted(operator.id)}
 uid = {operator.uid}
 """
-    return text.encode("utf-8")
+    return text.encode("utf-8", "surrogatepass")  # what is no text is refused when it is read
 
 
 def _quoted(text: str) -> str:
-    """Return a TOML basic string; the text is printable, so only quote and backslash need care."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """Return a TOML basic string (toml.io/en/v1.0.0#string): JSON's escapes, and one for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

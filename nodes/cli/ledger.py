@@ -77,7 +77,7 @@ def verify(home: Home, copy: Path | None, public_key: bytes | None, expect_head:
 
 @command.command()
 @_FILE
-@click.option("--event", type=click.Choice(list(Event)), help="Only these rows.")
+@click.option("--event", type=click.Choice([event.value for event in Event]), help="Only these rows.")
 @click.option("--partner", help="Only rows about this agency id.")
 @click.option("--session", help="Only rows whose session begins like this.")
 @click.option("--last", type=click.IntRange(min=1), default=100, show_default=True, help="Only so many, the newest.")

@@ -46,8 +46,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
-            raise
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise  # click ends these as it should: usage, a normal end, a reader that went away
         except (Exception, KeyboardInterrupt) as error:
             ctx.exit(output.report(error, ctx))
 
