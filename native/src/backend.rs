@@ -12,6 +12,8 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 
 use crate::error::{Error, Rejected};
 use crate::hash::Expander;
+#[cfg(target_arch = "x86_64")]
+use crate::ifma;
 use crate::items::Items;
 use crate::portable::Portable;
 
@@ -24,13 +26,20 @@ pub type Bytes64 = [u8; 64];
 pub struct PublicKeyTable {
     point: RistrettoPoint,
     portable: OnceLock<Box<RistrettoBasepointTable>>,
+    #[cfg(target_arch = "x86_64")]
+    ifma: OnceLock<ifma::KeyTable>,
 }
 
 impl PublicKeyTable {
     /// Refuses everything but the canonical encoding of an element other than the identity.
     pub fn new(encoding: &Bytes32) -> Result<Self, Error> {
         let point = decode(encoding).ok_or(Error::BadPublicKey)?;
-        Ok(Self { point, portable: OnceLock::new() })
+        Ok(Self {
+            point,
+            portable: OnceLock::new(),
+            #[cfg(target_arch = "x86_64")]
+            ifma: OnceLock::new(),
+        })
     }
 
     pub fn point(&self) -> &RistrettoPoint {
@@ -39,6 +48,11 @@ impl PublicKeyTable {
 
     pub fn portable(&self) -> &RistrettoBasepointTable {
         self.portable.get_or_init(|| Box::new(RistrettoBasepointTable::create(&self.point)))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub fn ifma(&self, build: impl FnOnce(&Bytes32) -> ifma::KeyTable) -> &ifma::KeyTable {
+        self.ifma.get_or_init(|| build(&self.point.compress().0))
     }
 }
 
@@ -112,7 +126,11 @@ pub trait Backend: Send + Sync {
 }
 
 /// Every backend, fastest first.
-pub const KNOWN: &[&dyn Backend] = &[&Portable];
+pub const KNOWN: &[&dyn Backend] = &[
+    #[cfg(target_arch = "x86_64")]
+    &ifma::Ifma,
+    &Portable,
+];
 
 /// The backends that this machine can run, fastest first.
 pub fn available() -> impl Iterator<Item = &'static dyn Backend> {

@@ -9,8 +9,11 @@ pub mod backend;
 mod buffers;
 pub mod error;
 pub mod hash;
+#[cfg(target_arch = "x86_64")]
+pub mod ifma;
 pub mod items;
 pub mod keystream;
+pub mod notes;
 pub mod parallel;
 pub mod portable;
 pub mod proof;

@@ -1,0 +1,185 @@
+//! Scalar multiplication: the Montgomery ladder on curve25519, v^2 = u^3 + 486662 u^2 + u.
+//!
+//! Decoding s leads to curve25519 without an inversion: u = s^2 and v = INVSQRT_A_MINUS_D s v_D D_x, for the v_D and D_x of RFC 9496,
+//! section 4.3.1, are P plus the point of order two, and encoding ignores that difference.
+//!
+//! Constant time: the step taken for a bit differs from the other one only in a blend.
+
+use curve25519_dalek::Scalar;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::constants::{INVSQRT_A_MINUS_D, MONTGOMERY_C};
+use super::edwards::{Decoded, Extended};
+use super::field::{Fe, Multiplier, Sum};
+use super::lanes::{LANES, Mask};
+use super::power::invert_all;
+
+/// (486662 - 2) / 4
+const A24: u64 = 121_665;
+/// 2 * 486662
+const TWO_A: u64 = 973_324;
+/// Scalars of up to (l - 1) / 2 < 2^252.
+const BITS: usize = 252;
+/// (l - 1) / 2 as little-endian words (l: RFC 9496, section 4.4).
+const HALF_ORDER: [u64; 4] = [0x2c09_318d_2e7a_e9f6, 0x0a6f_7cef_517b_ce6b, 0, 0x0800_0000_0000_0000];
+
+/// An affine point of curve25519.
+#[derive(Clone, Copy)]
+pub struct Affine {
+    pub u: Fe,
+    pub v: Fe,
+}
+
+impl Affine {
+    #[inline(always)]
+    pub fn from_decoded(decoded: &Decoded) -> Self {
+        Self { u: decoded.s.squared(), v: decoded.s.times(decoded.v_dx).times(Fe::splat(INVSQRT_A_MINUS_D)) }
+    }
+}
+
+/// Replaces each P by k * P, in the sense of [`multiply`], with one inversion for all.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub fn multiply_all(scalars: &LadderScalars, points: &mut [Extended]) {
+    // u = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), v = c u / x = c u Z / X. Where x = 0, all becomes zero, and so does k * P.
+    let mut inverses: Vec<Fe> =
+        points.iter().map(|point| (point.z.wide() - point.y.wide()).carry().times(point.x)).collect();
+    invert_all(&mut inverses);
+    for (point, inverse) in points.iter_mut().zip(&inverses) {
+        let (plus, minus) = (point.z.wide() + point.y.wide(), point.z.wide() - point.y.wide());
+        let u = plus.carry().times(point.x).times(*inverse);
+        let z_over_x = point.z.times(minus.carry()).times(*inverse);
+        let v = u.times(z_over_x).times(Fe::splat(MONTGOMERY_C));
+        *point = multiply(scalars, &Affine { u, v });
+    }
+}
+
+/// Eight scalars as the ladder wants them: the size of each at most (l - 1) / 2, so that no multiple on the way is the
+/// negative of the point; the sign apart.
+pub struct LadderScalars {
+    /// For bit i, the lanes in which it differs from bit i + 1.
+    swaps: [Mask; BITS],
+    /// The lanes in which bit 0 is set.
+    last: Mask,
+    negative: Mask,
+}
+
+impl Drop for LadderScalars {
+    fn drop(&mut self) {
+        self.swaps.zeroize();
+        self.last.zeroize();
+        self.negative.zeroize();
+    }
+}
+
+impl LadderScalars {
+    pub fn new(scalars: &[Scalar; LANES]) -> Self {
+        let mut prepared = Self { swaps: [0; BITS], last: 0, negative: 0 };
+        for (lane, scalar) in scalars.iter().enumerate() {
+            let words = Zeroizing::new(words(scalar));
+            let minus = Zeroizing::new(self::words(&Zeroizing::new(-scalar)));
+            // scalar > (l - 1) / 2, as the borrow of the difference
+            let borrow = (0..4).fold(false, |borrow, k| {
+                let (difference, first) = HALF_ORDER[k].overflowing_sub(words[k]);
+                first | difference.overflowing_sub(u64::from(borrow)).1
+            });
+            let mask = u64::from(borrow).wrapping_neg();
+            let size: Zeroizing<[u64; 4]> =
+                Zeroizing::new(core::array::from_fn(|k| words[k] ^ (mask & (words[k] ^ minus[k]))));
+            let bit = |i: usize| (size[i / 64] >> (i % 64)) as Mask & 1;
+            for (i, swap) in prepared.swaps.iter_mut().enumerate() {
+                *swap |= (bit(i) ^ bit(i + 1)) << lane;
+            }
+            prepared.last |= bit(0) << lane;
+            prepared.negative |= Mask::from(borrow) << lane;
+        }
+        prepared
+    }
+}
+
+fn words(scalar: &Scalar) -> [u64; 4] {
+    let bytes = scalar.as_bytes();
+    core::array::from_fn(|k| {
+        bytes[8 * k..8 * k + 8].iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+    })
+}
+
+/// Two points (x : z) whose difference is the ladder's input, kept as the sums and differences of their coordinates.
+struct Rungs {
+    plus2: Fe,
+    minus2: Fe,
+    plus3: Fe,
+    minus3: Fe,
+}
+
+impl Rungs {
+    /// Doubles one of the two, the second where `swap` is set, and adds them up. (Montgomery 1987, section 10.3.1.)
+    #[inline(always)]
+    fn step(&mut self, swap: Mask, u: &Multiplier) {
+        let Self { plus2, minus2, plus3, minus3 } = *self;
+        let plus = Fe::select(swap, plus3, plus2);
+        let minus = Fe::select(swap, minus3, minus2);
+        let da = Sum::bias().plus_mul(minus3, plus2);
+        let cb = plus3.mul(minus2);
+        let aa = Sum::bias().plus_square(plus);
+        let bb = minus.square();
+        // x3 = (DA + CB)^2, z3 = u (DA - CB)^2
+        let sum = (da + cb).carry();
+        let difference = da.less(cb).carry();
+        // E = AA - BB, x2 = AA * BB, z2 = E (AA + a24 E)
+        let e = aa.less(bb).carry();
+        let x2 = Sum::bias().plus_mul(aa.carry(), bb.carry());
+        let difference_squared = difference.squared();
+        let x3 = Sum::bias().plus_square(sum);
+        let z2 = e.mul(aa.plus_small_mul(A24, e).carry());
+        let z3 = u.mul_onto(Sum::zero(), difference_squared);
+        *self = Self {
+            plus2: (x2 + z2).carry(),
+            minus2: x2.less(z2).carry(),
+            plus3: (x3 + z3).carry(),
+            minus3: x3.less(z3).carry(),
+        };
+    }
+}
+
+/// k * P, on edwards25519 and up to the torsion that encoding ignores. For k = 0, all coordinates are zero.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub fn multiply(scalars: &LadderScalars, point: &Affine) -> Extended {
+    let multiplier = Multiplier::new(point.u);
+    let (u, one) = (point.u.wide(), Fe::one().wide());
+    // (1 : 0) and (u : 1)
+    let mut rungs =
+        Rungs { plus2: Fe::one(), minus2: Fe::one(), plus3: (u + one).carry(), minus3: (u - one).carry() };
+    for &swap in scalars.swaps.iter().rev() {
+        rungs.step(swap, &multiplier);
+    }
+    // k * P and (k + 1) * P; coordinates are doubled on the way from sums and differences, which does not matter.
+    let plus_k = Fe::select(scalars.last, rungs.plus3, rungs.plus2).wide();
+    let minus_k = Fe::select(scalars.last, rungs.minus3, rungs.minus2).wide();
+    let plus_next = Fe::select(scalars.last, rungs.plus2, rungs.plus3).wide();
+    let minus_next = Fe::select(scalars.last, rungs.minus2, rungs.minus3).wide();
+    let (x1, z1) = ((plus_k + minus_k).carry(), (plus_k - minus_k).carry());
+    let (x2, z2) = ((plus_next + minus_next).carry(), (plus_next - minus_next).carry());
+    let v = point.v.negate_if(scalars.negative);
+    recover(point.u, v, x1, z1, x2, z2)
+}
+
+/// From u(k P) = x1 / z1 and u((k + 1) P) = x2 / z2 to k P (Okeya and Sakurai 2001), and on to edwards25519.
+#[inline(always)]
+fn recover(u: Fe, v: Fe, x1: Fe, z1: Fe, x2: Fe, z2: Fe) -> Extended {
+    let uz1 = u.mul(z1);
+    let two_a_z1 = Sum::zero().plus_small_mul(TWO_A, z1);
+    // (x1 - u z1)^2 x2
+    let third = (x1.wide() - uz1).carry().squared().mul(x2);
+    // ((x1 + u z1 + 2 A z1) (u x1 + z1) - 2 A z1^2) z2
+    let first = (x1.wide() + uz1 + two_a_z1).carry();
+    let second = (z1.wide() + u.mul(x1)).carry();
+    let difference = (first.mul(second) - two_a_z1.carry().mul(z1)).carry();
+    let y = (difference.mul(z2) - third).carry();
+    // 2 v z1 z2, by which x1 and z1 are multiplied to share y's denominator
+    let scale = v.times(z1).mul(z2).doubled().carry();
+    let (x, z) = (scale.times(x1).wide(), scale.times(z1).wide());
+    // X = c x (x + z), Y = (x - z) y, Z = y (x + z), T = c x (x - z)
+    let (plus, minus) = ((x + z).carry(), (x - z).carry());
+    let cx = x.carry().times(Fe::splat(MONTGOMERY_C));
+    Extended { x: cx.times(plus), y: minus.times(y), z: y.times(plus), t: cx.times(minus) }
+}

@@ -1,0 +1,218 @@
+//! Eight unsigned 64-bit lanes in one AVX-512 register, and the few instructions on them that this backend uses.
+//!
+//! Everything here is inlined into functions compiled for AVX-512 IFMA, which [`super::Ifma`] calls only on a machine that
+//! has it; no value of this type exists elsewhere. That is what makes the intrinsics below sound.
+
+use core::arch::x86_64::*;
+use core::ops::{Add, BitAnd, BitOr, BitXor, Not, Sub};
+
+use zeroize::DefaultIsZeroes;
+
+/// How many independent items one register holds.
+pub const LANES: usize = 8;
+/// One bit per lane.
+pub type Mask = u8;
+
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct U64x8(__m512i);
+
+impl Default for U64x8 {
+    fn default() -> Self {
+        // SAFETY: all bits zero is a value of the type.
+        unsafe { core::mem::zeroed() }
+    }
+}
+
+impl DefaultIsZeroes for U64x8 {}
+
+/// Runs one intrinsic, under the module's promise that the machine has it.
+macro_rules! simd {
+    ($call:expr) => {
+        // SAFETY: only reached from functions that enable the feature, on machines that have it (see the module).
+        unsafe { $call }
+    };
+}
+
+impl U64x8 {
+    #[inline(always)]
+    pub fn zero() -> Self {
+        Self(simd!(_mm512_setzero_si512()))
+    }
+
+    #[inline(always)]
+    pub fn splat(value: u64) -> Self {
+        Self(simd!(_mm512_set1_epi64(value as i64)))
+    }
+
+    #[inline(always)]
+    pub fn load(lanes: &[u64; LANES]) -> Self {
+        Self(simd!(_mm512_loadu_si512(lanes.as_ptr().cast())))
+    }
+
+    #[inline(always)]
+    pub fn to_array(self) -> [u64; LANES] {
+        let mut lanes = [0; LANES];
+        simd!(_mm512_storeu_si512(lanes.as_mut_ptr().cast(), self.0));
+        lanes
+    }
+
+    /// self + the low 52 bits of a * b, of which only the low 52 bits count.
+    #[inline(always)]
+    pub fn madd_lo(self, a: Self, b: Self) -> Self {
+        Self(simd!(_mm512_madd52lo_epu64(self.0, a.0, b.0)))
+    }
+
+    /// self + bits 52 to 103 of a * b, of which only the low 52 bits count.
+    #[inline(always)]
+    pub fn madd_hi(self, a: Self, b: Self) -> Self {
+        Self(simd!(_mm512_madd52hi_epu64(self.0, a.0, b.0)))
+    }
+
+    #[inline(always)]
+    pub fn shl<const BITS: u32>(self) -> Self {
+        Self(simd!(_mm512_slli_epi64::<BITS>(self.0)))
+    }
+
+    #[inline(always)]
+    pub fn shr<const BITS: u32>(self) -> Self {
+        Self(simd!(_mm512_srli_epi64::<BITS>(self.0)))
+    }
+
+    #[inline(always)]
+    pub fn shl_by(self, bits: usize) -> Self {
+        Self(simd!(_mm512_sll_epi64(self.0, _mm_set_epi64x(0, bits as i64))))
+    }
+
+    #[inline(always)]
+    pub fn shr_by(self, bits: usize) -> Self {
+        Self(simd!(_mm512_srl_epi64(self.0, _mm_set_epi64x(0, bits as i64))))
+    }
+
+    #[inline(always)]
+    pub fn rotate_right<const BITS: i32>(self) -> Self {
+        Self(simd!(_mm512_ror_epi64::<BITS>(self.0)))
+    }
+
+    /// The bitwise function of three inputs whose truth table is TABLE, `a` being the most significant.
+    #[inline(always)]
+    pub fn ternary<const TABLE: i32>(a: Self, b: Self, c: Self) -> Self {
+        Self(simd!(_mm512_ternarylogic_epi64::<TABLE>(a.0, b.0, c.0)))
+    }
+
+    /// Per lane: `then` where the mask's bit is set, `otherwise` where not.
+    #[inline(always)]
+    pub fn select(mask: Mask, then: Self, otherwise: Self) -> Self {
+        Self(simd!(_mm512_mask_blend_epi64(mask, otherwise.0, then.0)))
+    }
+
+    #[inline(always)]
+    pub fn is_zero(self) -> Mask {
+        simd!(_mm512_testn_epi64_mask(self.0, self.0))
+    }
+
+    #[inline(always)]
+    pub fn equals(self, other: Self) -> Mask {
+        simd!(_mm512_cmpeq_epi64_mask(self.0, other.0))
+    }
+
+    /// The lanes that have this bit set.
+    #[inline(always)]
+    pub fn has_bit(self, bit: u64) -> Mask {
+        simd!(_mm512_test_epi64_mask(self.0, _mm512_set1_epi64(bit as i64)))
+    }
+
+    /// One lane in all lanes.
+    #[inline(always)]
+    pub fn broadcast(self, lane: usize) -> Self {
+        Self(simd!(_mm512_permutexvar_epi64(_mm512_set1_epi64(lane as i64), self.0)))
+    }
+
+    /// table[index mod 16], the same table for all lanes and an index for each, in constant time.
+    #[inline(always)]
+    pub fn lookup16(index: Self, table: &[u64; 16]) -> Self {
+        Self(simd!({
+            let low = _mm512_loadu_si512(table.as_ptr().cast());
+            let high = _mm512_loadu_si512(table.as_ptr().add(8).cast());
+            _mm512_permutex2var_epi64(low, index.0, high)
+        }))
+    }
+
+    /// Eight rows of eight words as eight columns.
+    #[inline(always)]
+    pub fn transpose(rows: [Self; 8]) -> [Self; 8] {
+        let r = rows.map(|row| row.0);
+        simd!({
+            // Pairs of words, then quarters of the register, then halves.
+            let pairs: [__m512i; 8] = core::array::from_fn(|i| {
+                let (a, b) = (r[i & !1], r[i | 1]);
+                if i & 1 == 0 { _mm512_unpacklo_epi64(a, b) } else { _mm512_unpackhi_epi64(a, b) }
+            });
+            let quarters: [__m512i; 8] = core::array::from_fn(|i| {
+                let (a, b) = (pairs[(i & 4) | (i & 1)], pairs[(i & 4) | (i & 1) | 2]);
+                if i & 2 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+                }
+            });
+            core::array::from_fn(|i| {
+                // quarters[(0|4) + (i&1) + 2*..] hold columns {c, c+4} in interleaved order
+                let (a, b) = (quarters[i & 3], quarters[(i & 3) | 4]);
+                Self(if i & 4 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+                })
+            })
+        })
+    }
+}
+
+impl Add for U64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(simd!(_mm512_add_epi64(self.0, other.0)))
+    }
+}
+
+impl Sub for U64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(simd!(_mm512_sub_epi64(self.0, other.0)))
+    }
+}
+
+impl BitAnd for U64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(simd!(_mm512_and_si512(self.0, other.0)))
+    }
+}
+
+impl BitOr for U64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(simd!(_mm512_or_si512(self.0, other.0)))
+    }
+}
+
+impl BitXor for U64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn bitxor(self, other: Self) -> Self {
+        Self(simd!(_mm512_xor_si512(self.0, other.0)))
+    }
+}
+
+impl Not for U64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn not(self) -> Self {
+        self ^ Self::splat(u64::MAX)
+    }
+}

@@ -1,0 +1,344 @@
+//! The backend for x86-64 with AVX-512 IFMA: eight items at a time, one in each lane of the registers.
+//!
+//! A batch is cut into groups of eight and the groups into fours, whose inverse square roots are computed in turns; a last
+//! group that is not full carries idle lanes along. Files: [`lanes`] the instructions, [`field`] and [`power`] arithmetic
+//! modulo p, [`edwards`] points and encodings, [`ladder`] and [`fixed_base`] multiplication by secret scalars, [`msm`] sums
+//! with public weights, [`elligator`] and [`sha512`] hashing to the group.
+
+mod accumulator;
+mod constants;
+mod edwards;
+mod elligator;
+mod field;
+mod fixed_base;
+mod ladder;
+mod lanes;
+mod msm;
+mod power;
+mod sha512;
+
+use std::sync::OnceLock;
+
+use curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED;
+use curve25519_dalek::{RistrettoPoint, Scalar};
+use zeroize::{Zeroize, Zeroizing};
+
+use self::edwards::{Decoded, Extended};
+use self::fixed_base::Table;
+use self::ladder::{Affine, LadderScalars};
+use self::lanes::{LANES, Mask};
+use self::power::WIDTH;
+use self::sha512::Hasher;
+use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
+use crate::error::Rejected;
+use crate::hash::Expander;
+use crate::items::Items;
+use crate::portable::Portable;
+
+/// Items of one round: as many groups as have their inverse square roots computed in turns.
+const ROUND: usize = WIDTH * LANES;
+/// The encoding of the identity (RFC 9496, appendix A.1).
+const IDENTITY: Bytes32 = [0; 32];
+
+/// The fixed-base table of one public key.
+pub type KeyTable = Table;
+
+pub struct Ifma;
+
+/// Entries start.. of a list as full groups, idle lanes and groups filled up.
+fn groups<T: Copy>(list: &[T], start: usize, idle: T) -> [[T; LANES]; WIDTH] {
+    core::array::from_fn(|g| {
+        core::array::from_fn(|lane| list.get(start + g * LANES + lane).copied().unwrap_or(idle))
+    })
+}
+
+/// Copies what full groups hold for `out`, starting at entry `start`.
+fn store<T: Copy>(out: &mut [T], start: usize, group: &[T; LANES]) {
+    let end = out.len().min(start + LANES);
+    out[start..end].copy_from_slice(&group[..end - start]);
+}
+
+/// How many groups from `start` on have items.
+fn used(count: usize, start: usize) -> usize {
+    (count - start).div_ceil(LANES).min(WIDTH)
+}
+
+/// The lanes of a group that have items.
+fn occupied(count: usize, start: usize) -> Mask {
+    Mask::MAX >> (LANES - (count - start).min(LANES))
+}
+
+/// Up to a round's inputs; idle lanes get the empty one.
+fn inputs<'a>(items: &Items<'a>, start: usize) -> [&'a [u8]; LANES] {
+    core::array::from_fn(|lane| if start + lane < items.len() { items.get(start + lane) } else { &[] })
+}
+
+/// The elements of one round, or its first bad one.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn decode_round(elements: &[Bytes32], start: usize) -> Result<[Decoded; WIDTH], Rejected> {
+    let decoded = edwards::decode(&groups(elements, start, IDENTITY));
+    for (g, decoded) in decoded.iter().enumerate().take(used(elements.len(), start)) {
+        let first = start + g * LANES;
+        let bad = decoded.bad & occupied(elements.len(), first);
+        if bad != 0 {
+            return Err(Rejected::bad_element(first + bad.trailing_zeros() as usize));
+        }
+    }
+    Ok(decoded)
+}
+
+/// H(x) for one round.
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn hash_round(hasher: &mut Hasher, items: &Items<'_>, start: usize, dst: &Expander) -> [Extended; WIDTH] {
+    let mut uniform = Zeroizing::new([[[0; 64]; LANES]; WIDTH]);
+    for (g, uniform) in uniform.iter_mut().enumerate().take(used(items.len(), start)) {
+        *uniform = hasher.expand(&inputs(items, start + g * LANES), dst.dst_prime());
+    }
+    elligator::map_to_group(&uniform)
+}
+
+/// Finalize for each item; the element of a valid input is never the identity.
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn finalize_all(
+    hasher: &mut Hasher,
+    items: &Items<'_>,
+    elements: &[Bytes32],
+    out: &mut [Bytes64],
+) -> Result<(), Rejected> {
+    not_identity(elements)?;
+    for start in (0..items.len()).step_by(LANES) {
+        let mut group = Zeroizing::new([IDENTITY; LANES]);
+        let end = elements.len().min(start + LANES);
+        group[..end - start].copy_from_slice(&elements[start..end]);
+        store(out, start, &Zeroizing::new(hasher.finalize(&inputs(items, start), &group)));
+    }
+    Ok(())
+}
+
+fn not_identity(elements: &[Bytes32]) -> Result<(), Rejected> {
+    match elements.iter().position(|element| *element == IDENTITY) {
+        Some(index) => Err(Rejected::invalid_input(index)),
+        None => Ok(()),
+    }
+}
+
+/// Encodes the doubles of `points`, group by group, and forgets the points.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn store_doubles(points: &mut [Extended], out: &mut [Bytes32]) {
+    edwards::encode_doubles(points, |group, rows| store(out, group * LANES, &rows));
+    points.iter_mut().for_each(Zeroize::zeroize);
+}
+
+/// The base point's table.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn base_table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| table_of(&RISTRETTO_BASEPOINT_COMPRESSED.0))
+}
+
+/// The table of a valid element.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn table_of(element: &Bytes32) -> Table {
+    let [decoded] = edwards::decode(&[[*element; LANES]]);
+    Table::new(&decoded.point)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn map_to_group(uniform: &[Bytes64], out: &mut [Bytes32]) {
+    for start in (0..uniform.len()).step_by(ROUND) {
+        let points = elligator::map_to_group(&groups(uniform, start, [0; 64]));
+        store_encoded(&points, start, out);
+    }
+}
+
+/// Encodes one round's points.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn store_encoded(points: &[Extended; WIDTH], start: usize, out: &mut [Bytes32]) {
+    let encoded = edwards::encode(points);
+    for (g, rows) in encoded.iter().enumerate().take(used(out.len(), start)) {
+        store(out, start + g * LANES, rows);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn hash_to_group(items: Items<'_>, dst: &Expander, out: &mut [Bytes32]) -> Result<(), Rejected> {
+    let mut hasher = Hasher::new();
+    for start in (0..items.len()).step_by(ROUND) {
+        let points = hash_round(&mut hasher, &items, start, dst);
+        store_encoded(&points, start, out);
+    }
+    not_identity(out)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn blind(items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32]) {
+    let mut hasher = Hasher::new();
+    let table = base_table();
+    for start in (0..items.len()).step_by(ROUND) {
+        let points = hash_round(&mut hasher, &items, start, dst);
+        let scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
+        store_encoded(&table.add_multiples(&scalars, &points), start, out);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn evaluate(k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
+    let half = Zeroizing::new(k.div_by_2());
+    let scalars = LadderScalars::new(&[*half; LANES]);
+    let mut points = Vec::with_capacity(elements.len().div_ceil(LANES));
+    for start in (0..elements.len()).step_by(ROUND) {
+        let decoded = decode_round(elements, start)?;
+        for decoded in &decoded[..used(elements.len(), start)] {
+            points.push(ladder::multiply(&scalars, &Affine::from_decoded(decoded)));
+        }
+    }
+    store_doubles(&mut points, out);
+    Ok(())
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn multiply(scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
+    let mut points = Vec::with_capacity(elements.len().div_ceil(LANES));
+    for start in (0..elements.len()).step_by(ROUND) {
+        let decoded = decode_round(elements, start)?;
+        let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
+        halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
+        for (decoded, halves) in decoded.iter().zip(halves.iter()).take(used(elements.len(), start)) {
+            points.push(ladder::multiply(&LadderScalars::new(halves), &Affine::from_decoded(decoded)));
+        }
+    }
+    store_doubles(&mut points, out);
+    Ok(())
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn multiply_base(scalars: &[Scalar], out: &mut [Bytes32]) {
+    let mut points = Vec::with_capacity(scalars.len().next_multiple_of(ROUND) / LANES);
+    for start in (0..scalars.len()).step_by(ROUND) {
+        let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
+        halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
+        let multiples = base_table().add_multiples(&halves, &[Extended::identity(); WIDTH]);
+        points.extend_from_slice(&multiples[..used(scalars.len(), start)]);
+    }
+    store_doubles(&mut points, out);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn outputs(items: Items<'_>, dst: &Expander, k: &Scalar, out: &mut [Bytes64]) -> Result<(), Rejected> {
+    let half = Zeroizing::new(k.div_by_2());
+    let scalars = LadderScalars::new(&[*half; LANES]);
+    let mut hasher = Hasher::new();
+    let mut points = Vec::with_capacity(items.len().next_multiple_of(ROUND) / LANES);
+    for start in (0..items.len()).step_by(ROUND) {
+        let round = hash_round(&mut hasher, &items, start, dst);
+        points.extend_from_slice(&round[..used(items.len(), start)]);
+    }
+    ladder::multiply_all(&scalars, &mut points);
+    let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
+    store_doubles(&mut points, &mut elements);
+    finalize_all(&mut hasher, &items, &elements, out)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn finalize(
+    items: Items<'_>,
+    blinds: &[Scalar],
+    table: &Table,
+    evaluated: &[Bytes32],
+    out: &mut [Bytes64],
+) -> Result<(), Rejected> {
+    let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
+    for start in (0..items.len()).step_by(ROUND) {
+        let points = decode_round(evaluated, start)?.map(|decoded| decoded.point);
+        let mut scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
+        scalars.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = -*scalar);
+        store_encoded(&table.add_multiples(&scalars, &points), start, &mut elements);
+    }
+    finalize_all(&mut Hasher::new(), &items, &elements, out)
+}
+
+/// Calls a kernel where the machine has what it is compiled for, and panics elsewhere.
+macro_rules! on_ifma {
+    ($call:expr) => {{
+        assert!(Ifma.is_supported(), "expected a machine with AVX-512 IFMA");
+        // SAFETY: asserted just now.
+        unsafe { $call }
+    }};
+}
+
+impl Backend for Ifma {
+    fn name(&self) -> &'static str {
+        "ifma"
+    }
+
+    fn is_supported(&self) -> bool {
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512ifma")
+    }
+
+    fn map_to_group(&self, uniform: &[Bytes64], out: &mut [Bytes32]) {
+        on_ifma!(map_to_group(uniform, out))
+    }
+
+    fn hash_to_group(&self, items: Items<'_>, dst: &Expander, out: &mut [Bytes32]) -> Result<(), Rejected> {
+        on_ifma!(hash_to_group(items, dst, out))
+    }
+
+    fn blind(&self, items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32]) {
+        on_ifma!(blind(items, dst, blinds, out))
+    }
+
+    fn evaluate(&self, k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
+        on_ifma!(evaluate(k, elements, out))
+    }
+
+    fn multiply(
+        &self,
+        scalars: &[Scalar],
+        elements: &[Bytes32],
+        out: &mut [Bytes32],
+    ) -> Result<(), Rejected> {
+        on_ifma!(multiply(scalars, elements, out))
+    }
+
+    fn multiply_base(&self, scalars: &[Scalar], out: &mut [Bytes32]) {
+        on_ifma!(multiply_base(scalars, out))
+    }
+
+    fn outputs(
+        &self,
+        items: Items<'_>,
+        dst: &Expander,
+        k: &Scalar,
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected> {
+        on_ifma!(outputs(items, dst, k, out))
+    }
+
+    fn finalize(
+        &self,
+        items: Items<'_>,
+        blinds: &[Scalar],
+        pk: &PublicKeyTable,
+        evaluated: &[Bytes32],
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected> {
+        let table = pk.ifma(|encoding| on_ifma!(table_of(encoding)));
+        on_ifma!(finalize(items, blinds, table, evaluated, out))
+    }
+
+    fn vartime_weighted_sum(
+        &self,
+        weights: &[[u8; 16]],
+        elements: &[Bytes32],
+    ) -> Result<RistrettoPoint, Rejected> {
+        on_ifma!(msm::vartime_weighted_sum(weights, elements))
+    }
+
+    /// Modulo the group order, where the portable backend's three multiplications a scalar are fast enough: a query that
+    /// blinds additively inverts nothing.
+    fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected> {
+        Portable.invert_scalars(scalars)
+    }
+}

@@ -1,0 +1,209 @@
+//! Sums with public weights (Pippenger's buckets), variable time.
+//!
+//! A lane is a bucket: eight buckets at a time add up their points, in an order that gives the eight lists about the same
+//! length, so that sums stay in registers and only points are fetched. Afterwards a lane is a window.
+
+use curve25519_dalek::RistrettoPoint;
+use curve25519_dalek::ristretto::CompressedRistretto;
+
+use super::accumulator::{Accumulator, Mixed};
+use super::edwards::{self, Extended};
+use super::field::Fe;
+use super::lanes::{LANES, Mask, U64x8};
+use super::power::WIDTH;
+use super::{ROUND, decode_round, used};
+use crate::backend::Bytes32;
+use crate::error::Rejected;
+
+const WEIGHT_BITS: usize = 128;
+
+/// The limbs of a [`Mixed`], side by side in two cache lines; the last word is unused.
+type MixedRow = [[u64; 8]; 2];
+/// The limbs of an [`Extended`], side by side; the last four words are unused.
+type ExtendedRow = [[u64; 8]; 3];
+
+/// A point to be added to a bucket: its row, and whether with the other sign.
+#[derive(Clone, Copy)]
+struct Entry {
+    row: u32,
+    negative: bool,
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub fn vartime_weighted_sum(weights: &[[u8; 16]], elements: &[Bytes32]) -> Result<RistrettoPoint, Rejected> {
+    let rows = mixed_rows(elements)?;
+    let window_bits = window_bits(weights.len());
+    // One bit more than the weights have, for the last carry of the signed digits.
+    let windows = (WEIGHT_BITS + 1).div_ceil(window_bits);
+    let buckets = 1 << (window_bits - 1);
+    let mut sums = vec![[[0; 8]; 3]; windows * buckets];
+    let mut digits = Digits::new(weights, window_bits);
+    for sums in sums.chunks_exact_mut(buckets) {
+        vartime_fill_buckets(&rows, &digits.next_window(), sums);
+    }
+    let totals: Vec<Extended> =
+        (0..windows).step_by(LANES).map(|first| bucket_totals(&sums, buckets, first)).collect();
+    let sum = combine(&totals, windows, window_bits);
+    let [rows] = edwards::encode(&[sum]);
+    Ok(CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts"))
+}
+
+/// The window size with the fewest additions.
+fn window_bits(count: usize) -> usize {
+    let additions = |bits: &usize| {
+        let windows = (WEIGHT_BITS + 1).div_ceil(*bits);
+        windows * count.div_ceil(LANES) + windows.div_ceil(LANES) * (2 << (bits - 1))
+    };
+    (4..=12).min_by_key(additions).expect("the range is not empty")
+}
+
+/// The decoded elements, and after them the identity, for lanes whose list has ended.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mixed_rows(elements: &[Bytes32]) -> Result<Vec<MixedRow>, Rejected> {
+    let mut rows = Vec::with_capacity(elements.len().next_multiple_of(ROUND) + 1);
+    for start in (0..elements.len()).step_by(ROUND) {
+        let decoded: [_; WIDTH] = decode_round(elements, start)?;
+        for decoded in &decoded[..used(elements.len(), start)] {
+            let Mixed { y_plus_x: p, y_minus_x: m, two_d_t: t } = decoded.point.mixed();
+            let (p, m, t) = (p.0, m.0, t.0);
+            let low = U64x8::transpose([p[0], p[1], p[2], p[3], p[4], m[0], m[1], m[2]]);
+            let high = U64x8::transpose([m[3], m[4], t[0], t[1], t[2], t[3], t[4], U64x8::zero()]);
+            rows.extend(low.iter().zip(high).map(|(low, high)| [low.to_array(), high.to_array()]));
+        }
+    }
+    rows.truncate(elements.len());
+    rows.push([[1, 0, 0, 0, 0, 1, 0, 0], [0; 8]]);
+    Ok(rows)
+}
+
+/// The weights in signed digits, window by window, the lowest first.
+struct Digits {
+    rest: Vec<u128>,
+    window_bits: usize,
+}
+
+impl Digits {
+    fn new(weights: &[[u8; 16]], window_bits: usize) -> Self {
+        Self { rest: weights.iter().map(|weight| u128::from_le_bytes(*weight)).collect(), window_bits }
+    }
+
+    /// Each weight's next digit, from -2^(bits - 1) + 1 to 2^(bits - 1).
+    fn next_window(&mut self) -> Vec<i32> {
+        let bits = self.window_bits;
+        let digit = |rest: &mut u128| {
+            let digit = (*rest & ((1 << bits) - 1)) as i32;
+            let carry = i32::from(digit > 1 << (bits - 1));
+            *rest = (*rest >> bits) + carry as u128;
+            digit - (carry << bits)
+        };
+        self.rest.iter_mut().map(digit).collect()
+    }
+}
+
+/// sums[b] = the sum of the points whose digit is b + 1, less those whose digit is -(b + 1).
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn vartime_fill_buckets(rows: &[MixedRow], digits: &[i32], sums: &mut [ExtendedRow]) {
+    // Entries sorted by bucket; those with digit 0 come first and are left out.
+    let mut ends = vec![0usize; sums.len() + 1];
+    digits.iter().for_each(|digit| ends[digit.unsigned_abs() as usize] += 1);
+    let mut total = 0;
+    for end in &mut ends {
+        total += std::mem::replace(end, total);
+    }
+    let mut entries = vec![Entry { row: 0, negative: false }; digits.len()];
+    for (row, digit) in digits.iter().enumerate() {
+        let end = &mut ends[digit.unsigned_abs() as usize];
+        entries[*end] = Entry { row: row as u32, negative: *digit < 0 };
+        *end += 1;
+    }
+    let list = |bucket: usize| &entries[ends[bucket]..ends[bucket + 1]];
+    let mut order: Vec<usize> = (0..sums.len()).collect();
+    order.sort_unstable_by_key(|&bucket| list(bucket).len());
+
+    for buckets in order.chunks_exact(LANES) {
+        let lists: [&[Entry]; LANES] = core::array::from_fn(|lane| list(buckets[lane]));
+        let mut sum = Accumulator::new(&Extended::identity());
+        for i in 0..lists.iter().map(|list| list.len()).max().unwrap_or(0) {
+            let (point, negative) = fetch(rows, &lists, i);
+            sum.add(&point, negative);
+        }
+        for (bucket, row) in buckets.iter().zip(extended_rows(&sum.finish())) {
+            sums[*bucket] = row;
+        }
+    }
+}
+
+/// Entry i of each list, the identity where there is none.
+#[inline(always)]
+fn fetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) -> (Mixed, Mask) {
+    let end = Entry { row: (rows.len() - 1) as u32, negative: false };
+    let entries: [Entry; LANES] = core::array::from_fn(|lane| *lists[lane].get(i).unwrap_or(&end));
+    let negative = entries.iter().rev().fold(0, |mask, entry| mask << 1 | Mask::from(entry.negative));
+    let half = |half: usize| {
+        U64x8::transpose(core::array::from_fn(|lane| U64x8::load(&rows[entries[lane].row as usize][half])))
+    };
+    let [p0, p1, p2, p3, p4, m0, m1, m2] = half(0);
+    let [m3, m4, t0, t1, t2, t3, t4, _] = half(1);
+    let point = Mixed {
+        y_plus_x: Fe([p0, p1, p2, p3, p4]),
+        y_minus_x: Fe([m0, m1, m2, m3, m4]),
+        two_d_t: Fe([t0, t1, t2, t3, t4]),
+    };
+    (point, negative)
+}
+
+#[inline(always)]
+fn extended_rows(point: &Extended) -> [ExtendedRow; LANES] {
+    let (x, y, z, t) = (point.x.0, point.y.0, point.z.0, point.t.0);
+    let first = U64x8::transpose([x[0], x[1], x[2], x[3], x[4], y[0], y[1], y[2]]);
+    let second = U64x8::transpose([y[3], y[4], z[0], z[1], z[2], z[3], z[4], t[0]]);
+    let zero = U64x8::zero();
+    let third = U64x8::transpose([t[1], t[2], t[3], t[4], zero, zero, zero, zero]);
+    core::array::from_fn(|lane| [first[lane].to_array(), second[lane].to_array(), third[lane].to_array()])
+}
+
+/// Bucket `bucket` of eight windows, the identity where there are fewer.
+#[inline(always)]
+fn load_bucket(sums: &[ExtendedRow], buckets: usize, first_window: usize, bucket: usize) -> Extended {
+    const IDENTITY: ExtendedRow = [[0, 0, 0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0], [0; 8]];
+    let third = |third: usize| {
+        U64x8::transpose(core::array::from_fn(|lane| {
+            let row = sums.get((first_window + lane) * buckets + bucket).unwrap_or(&IDENTITY);
+            U64x8::load(&row[third])
+        }))
+    };
+    let [x0, x1, x2, x3, x4, y0, y1, y2] = third(0);
+    let [y3, y4, z0, z1, z2, z3, z4, t0] = third(1);
+    let [t1, t2, t3, t4, ..] = third(2);
+    Extended {
+        x: Fe([x0, x1, x2, x3, x4]),
+        y: Fe([y0, y1, y2, y3, y4]),
+        z: Fe([z0, z1, z2, z3, z4]),
+        t: Fe([t0, t1, t2, t3, t4]),
+    }
+}
+
+/// For each of eight windows: the sum of (b + 1) * bucket b, as the sum of all suffix sums.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn bucket_totals(sums: &[ExtendedRow], buckets: usize, first_window: usize) -> Extended {
+    let mut suffix = Extended::identity();
+    let mut total = Extended::identity();
+    for bucket in (0..buckets).rev() {
+        suffix = suffix.add(&load_bucket(sums, buckets, first_window, bucket));
+        total = total.add(&suffix);
+    }
+    total
+}
+
+/// The sum of 2^(bits * w) * total of window w, in all lanes.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn combine(totals: &[Extended], windows: usize, window_bits: usize) -> Extended {
+    let mut sum = Extended::identity();
+    for window in (0..windows).rev() {
+        for _ in 0..window_bits {
+            sum = sum.double();
+        }
+        sum = sum.add(&totals[window / LANES].broadcast(window % LANES));
+    }
+    sum
+}
