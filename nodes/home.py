@@ -115,7 +115,8 @@ class Home:
             try:
                 status = path.lstat()
             except (FileNotFoundError, NotADirectoryError):
-                raise HomeMissingError(f"expected a node at {self.path}, got no {path.name} there") from None
+                missing = "folder" if path == self.path else path.name
+                raise HomeMissingError(f"expected a node at {self.path}, got no {missing} there") from None
             except OSError as cause:
                 raise StorageError(f"expected to read {path}, got: {cause.strerror}") from None
             _check_private(path, status, mode)

@@ -135,7 +135,7 @@ class TestErrors:
         assert done.code == ExitCode.CONFIGURATION
         assert done.out == ""
         assert done.err == (
-            f"accord: expected a node at {tmp_path / 'none'}, got no none there [home-missing]\n"
+            f"accord: expected a node at {tmp_path / 'none'}, got no folder there [home-missing]\n"
             "Run `accord init`, or name the right folder with --home.\n"
         )
 
