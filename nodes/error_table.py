@@ -133,6 +133,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "refused-by-own-rules": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
     },
     ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {
+        "too-many-elements": "Ask with shorter lists; accord.toml sets how long they may be.",
         "too-many-sessions": "Wait for a session to end; accord.toml sets how many may run.",
         "budget-exceeded": "Ask with fewer identifiers, or tomorrow; rules.toml sets the budget.",
     },

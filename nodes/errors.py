@@ -242,6 +242,13 @@ class TooManySessionsError(NodeError):
     reason = Reason.BUSY
 
 
+class TooManyElementsError(NodeError):
+    """A list longer than accord.toml allows."""
+
+    code = "too-many-elements"
+    reason = Reason.TOO_LARGE
+
+
 class ListenError(NodeError):
     """The node cannot listen on its address."""
 

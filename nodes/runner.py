@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
 
-from nodes.config import Limits
-from nodes.errors import NodeError, PartnerInactiveError
+from nodes.errors import NodeError, PartnerInactiveError, PartnerUnknownError
 from nodes.executor import Executor
 from nodes.logs import line
 from nodes.spool import Spools
@@ -61,7 +60,11 @@ class Channel(Protocol):
     """The connection to the partner: whole packets, in order."""
 
     async def read(self) -> bytes | None:
-        """Return the next packet, or None when the partner has ended the stream. Raises ConnectionLostError."""
+        """Return the next packet, or None when the partner has ended the stream.
+
+        Raises:
+            ConnectionLostError: broken. NodeError: the partner's node turned this one away.
+        """
 
     async def write(self, packet: bytes) -> None:
         """Return when the packet is handed over. Raises ConnectionLostError."""
@@ -74,34 +77,37 @@ class Channel(Protocol):
 
 
 class Host(Protocol):
-    """What a session needs from its node. All calls block, and are made in storage threads.
+    """What a session needs from its node. The calls block, and are made in storage threads."""
 
-    `elements`: declared so far by both sides; `partner_elements`: those the partner must still work on while silent.
-    """
+    @property
+    def deadline_ms(self) -> int:
+        """How long the session may take in all, by what both sides have declared so far."""
 
-    elements: int
-    partner_elements: int
+    @property
+    def silence_ms(self) -> int:
+        """How long the partner may be silent while this side waits for it."""
 
     def admit(self, effect: Admit) -> Admission | Rejection: ...
     def consume_seed(self, effect: ConsumeSeed) -> None: ...
     def charge(self, effect: Charge) -> None: ...
     def read_items(self, effect: ReadItems) -> Items: ...
-    def keep(self, effect: Evidence, session_id: str) -> None: ...
+    def keep(self, effect: Evidence) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a session ended. `cause` is this node's own error behind `done.error`, where there is one."""
+    """How a session ended."""
 
     done: Done
-    cause: NodeError | None
     sent_bytes: int
     received_bytes: int
     seconds: float
 
     @property
     def error(self) -> Exception | None:
-        return self.cause or self.done.error
+        """What went wrong: this node's own error where it lies behind the session's."""
+        error = self.done.error
+        return error.__cause__ if error is not None and isinstance(error.__cause__, NodeError) else error
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,6 @@ class Runner:
         host: Host,
         executor: Executor,
         spools: Spools,
-        limits: Limits,
         now_ms: Callable[[], int],
     ) -> None:
         self.session = session
@@ -133,11 +138,9 @@ class Runner:
         self._host = host
         self._executor = executor
         self._spools = spools
-        self._limits = limits
         self._now_ms = now_ms
         self._wake = asyncio.Event()
         self._urgent: Ended | None = None
-        self._cause: NodeError | None = None
         self._completed: deque[Completed | JobFailed] = deque()
         self._received: deque[Received | Ended] = deque()
         self._reading_slots = asyncio.Semaphore(MAX_FRAMES)
@@ -174,7 +177,7 @@ class Runner:
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._outgoing.join()
                     await self._channel.finish()
-            return Outcome(self._done, self._cause, self.sent_bytes, self.received_bytes, loop.time() - self._started)
+            return Outcome(self._done, self.sent_bytes, self.received_bytes, loop.time() - self._started)
         finally:
             for helper in (*helpers, *self._computing):
                 helper.cancel()
@@ -223,11 +226,10 @@ class Runner:
 
     def _patience(self, now: float) -> tuple[float, bool]:
         """Seconds until the session ends for lack of time, and whether it is the partner's silence that ends it."""
-        left = self._started + self._limits.deadline_ms(self._host.elements) / 1000 - now
+        left = self._started + self._host.deadline_ms / 1000 - now
         if self._storing or self._computing:
             return max(left, 0), False
-        work_ms = self._host.partner_elements * self._limits.deadline_per_element_us // 1000
-        patience = self._heard + self._limits.idle_seconds + work_ms / 1000 - now
+        patience = self._heard + self._host.silence_ms / 1000 - now
         return max(min(left, patience), 0), patience < left
 
     # --- effects
@@ -253,7 +255,7 @@ class Runner:
     async def _kept(self, effect: Evidence) -> bool:
         """Write evidence before anything that follows; where that fails, only an abort may still leave."""
         try:
-            await self._executor.storage(self._host.keep, effect, self.session.session_id or "unknown")
+            await self._executor.storage(self._host.keep, effect)
         except NodeError as error:
             if effect.type is not PacketType.ABORT:
                 self._host_failed(error)
@@ -333,14 +335,15 @@ class Runner:
         except NodeError as error:
             self._host_failed(error)
 
-    def _host_failed(self, error: NodeError) -> None:
-        if self._cause is None:
-            self._cause = error
-            log.error(line("host-failed", session=self.session.session_id, code=error.code, message=error))
-        if isinstance(error, PartnerInactiveError):
-            self.end(CancelledError("expected an active partner, got one that was suspended meanwhile"))
+    def _host_failed(self, cause: NodeError) -> None:
+        log.error(line("host-failed", session=self.session.session_id, code=cause.code, message=cause))
+        error: ProtocolError
+        if isinstance(cause, PartnerInactiveError | PartnerUnknownError):
+            error = CancelledError("expected an active partner, got one that is no more")
         else:
-            self.end(HostError(f"expected this node to carry out an effect, got {error.code}"))
+            error = HostError(f"expected this node to carry out an effect, got {cause.code}")
+        error.__cause__ = cause
+        self.end(error)
 
     # --- the connection
 
@@ -349,8 +352,10 @@ class Runner:
             await self._reading_slots.acquire()
             try:
                 packet = await self._channel.read()
-            except ConnectionLostError as error:
-                self._hear(Ended(error, tell_partner=False))
+            except (ConnectionLostError, NodeError) as error:
+                lost = ConnectionLostError("expected the session to go on, got the end of the connection")
+                lost.__cause__ = error
+                self._hear(Ended(lost, tell_partner=False))
                 return
             if packet is None:
                 lost = ConnectionLostError("expected the session to go on, got the end of the partner's stream")

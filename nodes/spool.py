@@ -48,7 +48,7 @@ class Quota:
         self.used_bytes -= count_bytes
 
 
-class SealedFile:
+class SpoolFile:
     """Bytes appended to an unlinked file, each block sealed once under the file's own key."""
 
     def __init__(self, folder: Path, quota: Quota) -> None:
@@ -108,9 +108,7 @@ class SealedFile:
         except OSError as cause:
             raise _storage_error(cause) from None
         except InvalidTag:
-            raise StorageError(
-                "expected the spooled block as it was written, got another: failing disk?"
-            ) from None
+            raise StorageError("expected the spooled block as it was written, got another: failing disk?") from None
 
     @staticmethod
     def _nonce(block: int) -> bytes:
@@ -142,7 +140,7 @@ def _storage_error(cause: OSError) -> StorageError:
 @dataclass(slots=True)
 class _Spool:
     row_bytes: int
-    file: SealedFile
+    file: SpoolFile
 
 
 class Spools:
@@ -223,11 +221,11 @@ class Spools:
             raise StorageError(f"expected a spool with rows of {row_bytes} bytes, got none or another width")
         return spool
 
-    def _new_file(self) -> SealedFile:
-        return SealedFile(self._folder, self._quota)
+    def _new_file(self) -> SpoolFile:
+        return SpoolFile(self._folder, self._quota)
 
     @staticmethod
-    def _replace(spool: _Spool, file: SealedFile) -> None:
+    def _replace(spool: _Spool, file: SpoolFile) -> None:
         spool.file.close()
         spool.file = file
 
@@ -235,7 +233,7 @@ class Spools:
 class _Window:
     """The part of a sorted run that is in memory: rows leave in front, the next ones come in behind."""
 
-    def __init__(self, file: SealedFile, row_bytes: int, start: int, end: int, window_bytes: int) -> None:
+    def __init__(self, file: SpoolFile, row_bytes: int, start: int, end: int, window_bytes: int) -> None:
         self._file = file
         self._row_bytes = row_bytes
         self._next = start

@@ -1,0 +1,105 @@
+"""The responder's side of a session: may the question be answered, from which snapshot, at what price.
+
+Everything that depends on this node's data or rules is refused with one and the same reason; the ledger has the true
+one. All is durable before the answer to it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from nodes.casefile import CaseFile
+from nodes.errors import LedgerError, NodeError, RefusedByRulesError, StorageError, TooManyElementsError
+from nodes.ledger import Event
+from nodes.node import Node
+from nodes.partners import Partner
+from nodes.policy import Facts
+from nodes.registry import Snapshot
+from protocol.effects import Admission, Admit, Charge, ReadItems, Rejection
+from protocol.errors import Reason
+from protocol.messages import Reveals, Role
+from psi import Items
+
+_TOLD: Final = frozenset({Reason.REPLAYED, Reason.BUSY, Reason.TOO_LARGE})  # depend on the partner alone
+
+
+class ResponderHost(CaseFile):
+    """Carries out a responder's effects at this node.
+
+    Args:
+        turn_away: BUSY or SHUTTING_DOWN where this node takes no more sessions now, else None.
+    """
+
+    def __init__(self, node: Node, partner: Partner, turn_away: Reason | None) -> None:
+        super().__init__(node, partner)
+        self._turn_away = turn_away
+        self._snapshot: Snapshot | None = None
+        self._rule = ""
+
+    def admit(self, effect: Admit) -> Admission | Rejection:
+        """Decide, in this order: room, replay, size, rules, data set, budget; and write down what was decided.
+
+        Raises:
+            LedgerError, StateError, ClockError: not durable, so not answered.
+        """
+        envelope = effect.envelope
+        self.know(effect.envelope_digest, envelope)
+        try:
+            self.facts.content()
+        except LedgerError:  # text that no row could show
+            self.know_less()
+            self.record(Event.REQUEST_RECEIVED)
+            return self._refuse(Reason.MALFORMED, "unprintable-text")
+        self.record(Event.REQUEST_RECEIVED, partner_sizes=tuple(entry.size for entry in envelope.lists))
+        if envelope.reveals != Reveals.SHARED_IDENTIFIERS:
+            return self._refuse(Reason.UNSUPPORTED, Reason.UNSUPPORTED.value)
+        if self._turn_away is not None:
+            return self._refuse(self._turn_away, self._turn_away.value)
+        try:
+            snapshot, sizes = self._open(effect)
+        except NodeError as error:
+            if error.reason is Reason.STORAGE:
+                raise
+            told = error.reason if error.reason in _TOLD else Reason.POLICY
+            return self._refuse(told, error.code)
+        self.elements = sum(sizes) + sum(entry.size for entry in envelope.lists)
+        self._snapshot = snapshot
+        self.record(Event.DECISION, decision="allowed", rule=self._rule, snapshot=snapshot.version, sizes=sizes)
+        return Admission(sizes, snapshot.root)
+
+    def _open(self, effect: Admit) -> tuple[Snapshot, tuple[int, ...]]:
+        envelope, node, limits = effect.envelope, self.node, self.node.config.limits
+        expires_ms = envelope.not_after_ms + limits.clock_skew_seconds * 1000
+        node.state.remember_nonce(self.partner, envelope.nonce, expires_ms, node.now_ms())
+        self._check_sizes([entry.size for entry in envelope.lists], TooManyElementsError)
+        decision = node.rules.decide(Facts.incoming(envelope))
+        self._rule = decision.rule_id
+        self.obligations = decision.enforce()
+        data_set = envelope.participant(Role.RESPONDER).data_set
+        snapshot = node.registry.open(data_set)
+        sizes = tuple(snapshot.size(entry.kind) for entry in envelope.lists)
+        self._check_sizes(sizes, RefusedByRulesError)  # depends on own data, so told as such
+        elements = sum(entry.size for entry in envelope.lists)
+        self.reserve(effect.envelope_digest, data_set, elements, self.obligations.max_elements_per_day)
+        return snapshot, sizes
+
+    def _check_sizes(self, sizes: Sequence[int], error: type[NodeError]) -> None:
+        limit = self.node.config.limits.elements_per_list
+        if max(sizes) > limit:
+            raise error(f"expected at most {limit} elements in a list, got {max(sizes)}")
+
+    def _refuse(self, told: Reason, true_reason: str) -> Rejection:
+        self.record(Event.DECISION, decision="refused", rule=self._rule, reason=true_reason)
+        return Rejection(told)
+
+    def charge(self, effect: Charge) -> None:
+        """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""
+        self.node.state.charge(self.reservation, effect.elements, self.node.now_ms())
+        self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex())
+
+    def read_items(self, effect: ReadItems) -> Items:
+        """Read own identifiers from the snapshot that was admitted, whatever was imported since."""
+        if self._snapshot is None:
+            raise StorageError("expected an admitted session, got a read before")
+        return self._snapshot.items(self.facts.kinds[effect.list_number], effect.first, effect.count)

@@ -1,0 +1,172 @@
+"""The requester's side of a session: from what an operator wants to a question that own rules allow, and its answer."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nodes.casefile import CaseFile
+from nodes.errors import NodeError, QuestionError, TooManyElementsError
+from nodes.ledger import Event
+from nodes.mandate import Mandate
+from nodes.node import MAX_PERIOD_MS, Node, fresh_secrets, peer
+from nodes.partners import Partner
+from nodes.policy import Direction, Facts
+from nodes.registry import Snapshot
+from protocol import codec
+from protocol.effects import Admission, Admit, Charge, Evidence, ReadItems, Rejection
+from protocol.errors import ProtocolError
+from protocol.handshake import MAX_LISTS, Question
+from protocol.intersect import IntersectRequester
+from protocol.messages import Accept, List, Packet, PacketType, Query, Reveals
+from protocol.transcript import digest
+from psi import Items
+
+QUESTION_PERIOD_MS: Final = 900_000  # to reach the partner, its queue included; far below MAX_PERIOD_MS
+NONCE_BYTES: Final = 32  # docs/protocol.md, "Envelope"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an operator asks for.
+
+    Args:
+        partner: agency id.
+        data_set: own, whose identifiers are looked for; `asked` is the partner's.
+        kinds: identifier kinds, in order; none means all that the own data set holds.
+        operator: id from accord.toml.
+    """
+
+    partner: str
+    data_set: str
+    asked: str
+    kinds: tuple[str, ...]
+    mandate: Mandate
+    operator: str
+
+
+class RequesterHost(CaseFile):
+    """Carries out a requester's effects at this node."""
+
+    def __init__(self, node: Node, partner: Partner, request: Request) -> None:
+        super().__init__(node, partner)
+        basis = request.mandate.legal_basis
+        self.request = request
+        self.snapshot: Snapshot | None = None
+        self.facts = replace(
+            self.facts,
+            operator=request.operator,
+            purpose=basis.purpose,
+            instrument=basis.instrument,
+            reference=basis.reference,
+            case_reference=basis.case_reference,
+            query=Query.INTERSECT.value,
+            reveals=Reveals.SHARED_IDENTIFIERS.value,
+            data_set=request.asked,
+        )
+
+    def prepare(self) -> IntersectRequester:
+        """Check the mandate, own limits and own rules, set budget aside, and make the session.
+
+        Raises:
+            MandateTimeError, QuestionError, TooManyElementsError, RefusedByRulesError, BudgetError: not to be asked.
+            Any error of registry, state or ledger.
+        """
+        try:
+            return self._prepare()
+        except NodeError as error:
+            self.release()
+            self.record(Event.DECISION, decision="refused", reason=error.code)
+            raise
+
+    def _prepare(self) -> IntersectRequester:
+        node, request, now_ms = self.node, self.request, self.node.now_ms()
+        mandate = request.mandate
+        mandate.check_time(now_ms)
+        self.snapshot = node.registry.open(request.data_set)
+        lists = self._lists(self.snapshot)
+        self.facts = replace(
+            self.facts,
+            kinds=tuple(entry.kind for entry in lists),
+            sizes=tuple(entry.size for entry in lists),
+            snapshot=self.snapshot.version,
+        )
+        decision = node.rules.decide(
+            Facts(
+                direction=Direction.OUTGOING,
+                partner=self.partner,
+                query=self.facts.query,
+                reveals=self.facts.reveals,
+                data_set=request.asked,
+                lists=tuple((entry.kind, entry.size) for entry in lists),
+                purpose=mandate.legal_basis.purpose,
+                instrument=mandate.legal_basis.instrument,
+            )
+        )
+        self.obligations = decision.enforce()
+        self.elements = sum(entry.size for entry in lists)
+        nonce = os.urandom(NONCE_BYTES)
+        # Own limits are kept apart from what the partner may ask of us: its data sets bear its name here.
+        limit = self.obligations.max_elements_per_day
+        self.reserve(nonce, f"{self.partner}:{request.asked}", self.elements, limit)
+        self.record(Event.DECISION, decision="allowed", rule=decision.rule_id)
+        question = Question(
+            data_set=request.asked,
+            operator=request.operator,
+            lists=lists,
+            legal_basis=mandate.legal_basis,
+            not_before_ms=max(now_ms, mandate.not_before_ms),
+            not_after_ms=min(now_ms + min(QUESTION_PERIOD_MS, MAX_PERIOD_MS), mandate.not_after_ms),
+            nonce=nonce,
+        )
+        partner = node.book.by_agency(self.partner)
+        return IntersectRequester(
+            question, node.local, fresh_secrets(), self.snapshot.root, node.identity.signer, peer(partner)
+        )
+
+    def _lists(self, snapshot: Snapshot) -> tuple[List, ...]:
+        kinds = self.request.kinds or tuple(kind for kind in snapshot.kinds if snapshot.size(kind))
+        if not 1 <= len(kinds) <= MAX_LISTS or len(set(kinds)) != len(kinds):
+            raise QuestionError(f"expected 1 to {MAX_LISTS} different identifier kinds, got {len(kinds)}")
+        unknown = set(kinds) - set(snapshot.kinds)
+        if unknown:
+            known = ", ".join(snapshot.kinds)
+            raise QuestionError(f"expected kinds of the own data set ({known}), got others")
+        lists = tuple(List(kind, snapshot.size(kind)) for kind in kinds)
+        limit = self.node.config.limits.elements_per_list
+        if max(entry.size for entry in lists) > limit:
+            raise TooManyElementsError(f"expected at most {limit} elements in a list, got more")
+        return lists
+
+    # --- what the runner asks
+
+    def keep(self, effect: Evidence) -> None:
+        """The question is in the ledger before it leaves, and charged to own budget before the checkpoint does."""
+        super().keep(effect)
+        if effect.sender != self.partner and effect.type is PacketType.ENVELOPE:
+            packet = Packet(effect.type, effect.payload, effect.signature)
+            self.facts = replace(self.facts, session=digest(packet).hex())
+            self.record(Event.REQUEST_SENT)
+        elif effect.sender != self.partner and effect.type is PacketType.CHECKPOINT:
+            self.node.state.charge(self.reservation, sum(self.facts.sizes), self.node.now_ms())
+        elif effect.type is PacketType.ACCEPT:
+            with suppress(ProtocolError):  # the session is about to say what is wrong with it
+                self._note_sizes(codec.decode_message(Packet(effect.type, effect.payload, effect.signature), Accept))
+
+    def _note_sizes(self, accept: Accept) -> None:
+        self.facts = replace(self.facts, partner_sizes=accept.sizes)
+        self.partner_elements = sum(accept.sizes)
+        self.elements += self.partner_elements
+
+    def read_items(self, effect: ReadItems) -> Items:
+        if self.snapshot is None:
+            raise QuestionError("expected a prepared question, got a read before")
+        return self.snapshot.items(self.facts.kinds[effect.list_number], effect.first, effect.count)
+
+    def admit(self, effect: Admit) -> Admission | Rejection:
+        raise QuestionError(f"expected effects of a requester, got {type(effect).__name__}")
+
+    def charge(self, effect: Charge) -> None:
+        raise QuestionError(f"expected effects of a requester, got {type(effect).__name__}")

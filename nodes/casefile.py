@@ -1,0 +1,125 @@
+"""What one session leaves behind at this node: ledger rows with the signed messages that prove them, and a budget.
+
+Common to both roles. The rows of a session carry the same facts; signed messages are handed over with the next row.
+Called from storage threads, one call at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from nodes.errors import NodeError
+from nodes.ledger import Entry, Event
+from nodes.logs import line
+from nodes.node import Node
+from nodes.partners import Partner
+from nodes.policy import Obligations
+from protocol.effects import ConsumeSeed, Evidence
+from protocol.errors import AbortedError, RefusedError, RejectedError
+from protocol.messages import Envelope, Role
+
+log = logging.getLogger("accord.session")
+
+
+class CaseFile:
+    """Base of both hosts.
+
+    Args:
+        node: whose session it is.
+        partner: the other side.
+    """
+
+    def __init__(self, node: Node, partner: Partner) -> None:
+        self.node = node
+        self.partner = partner.file.agency_id
+        self.elements = 0  # declared so far, both sides
+        self.partner_elements = 0  # that the partner may work on without a word
+        self.obligations: Obligations | None = None
+        self.facts = Entry(event=Event.ABORT, partner=self.partner)
+        self.reservation = b""
+        self._evidence: list[Evidence] = []
+
+    # --- what the runner asks
+
+    @property
+    def deadline_ms(self) -> int:
+        allowed_ms = self.node.config.limits.deadline_ms(self.elements)
+        return min(allowed_ms, self.obligations.max_duration_ms) if self.obligations else allowed_ms
+
+    @property
+    def silence_ms(self) -> int:
+        limits = self.node.config.limits
+        return limits.idle_seconds * 1000 + self.partner_elements * limits.deadline_per_element_us // 1000
+
+    def consume_seed(self, effect: ConsumeSeed) -> None:
+        self.node.state.consume_seed(effect.seed_commitment, self.node.now_ms())
+
+    def keep(self, effect: Evidence) -> None:
+        """Hand the message over with the next row: no row that matters is written after what it allows."""
+        self._evidence.append(effect)
+
+    # --- rows
+
+    def know(self, session: bytes, envelope: Envelope) -> None:
+        """From now on, rows tell what was asked, and which session they belong to."""
+        basis = envelope.legal_basis
+        self.facts = replace(
+            self.facts,
+            session=session.hex(),
+            operator=envelope.operator,
+            purpose=basis.purpose,
+            instrument=basis.instrument,
+            reference=basis.reference,
+            case_reference=basis.case_reference,
+            query=envelope.query,
+            reveals=envelope.reveals,
+            data_set=envelope.participant(Role.RESPONDER).data_set,
+            kinds=tuple(entry.kind for entry in envelope.lists),
+        )
+
+    def know_less(self) -> None:
+        """From now on, rows tell the session alone; the signed envelope beside them has the rest."""
+        self.facts = Entry(event=Event.ABORT, partner=self.partner, session=self.facts.session)
+
+    def record(self, event: Event, **facts: Any) -> None:
+        """Append a row about this session, durably, with the signed messages since the last one."""
+        self.node.ledger.append(replace(self.facts, event=event, **facts), self.node.now_ms(), self._evidence)
+        self._evidence = []
+
+    def reserve(self, reservation: bytes, data_set: str, elements: int, limit_elements: int) -> None:
+        """Set budget aside; `finish` gives it back unless it was charged."""
+        state, now_ms = self.node.state, self.node.now_ms()
+        state.reserve(reservation, self.partner, data_set, elements, limit_elements, now_ms)
+        self.reservation = reservation
+
+    def release(self) -> None:
+        """Give back what was reserved and not charged."""
+        if self.reservation:
+            self.node.state.release(self.reservation, self.node.now_ms())
+
+    def finish(self, error: Exception | None, ctx: bytes | None) -> None:
+        """Write the last row and give back what was reserved and not charged. Logs what fails; raises nothing."""
+        try:
+            self.release()
+            if error is None:
+                self.record(Event.COMPLETION, ctx=(ctx or b"").hex())
+            else:
+                refused = isinstance(error, RefusedError | RejectedError)
+                event = Event.REFUSAL if refused else Event.ABORT
+                self.record(event, ctx=(ctx or b"").hex(), reason=reason_of(error))
+        except NodeError as failure:
+            log.error(line("last-row-not-written", code=failure.code, message=failure))
+
+
+def reason_of(error: Exception) -> str:
+    """The code of a refusal or error, for rows and logs."""
+    if isinstance(error, RefusedError):
+        return f"refused: {error.refusal.value}"
+    if isinstance(error, RejectedError):
+        return f"rejected: {error.reason.value}"
+    if isinstance(error, AbortedError):
+        return f"aborted-by-partner: {error.abort.value}"
+    code = getattr(type(error), "code", "")
+    return str(code) or type(error).__name__

@@ -1,0 +1,97 @@
+"""What both ends of the control API agree on: paths, bounds, the socket's address, errors and requests as JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from nodes.errors import ControlError, NodeError
+from nodes.fields import NAME, parse_json
+from protocol.errors import ProtocolError
+from psi import PsiError
+
+STATUS_PATH: Final = "/v1/status"
+PARTNERS_PATH: Final = "/v1/partners"
+QUERIES_PATH: Final = "/v1/queries"
+STOP_PATH: Final = "/v1/stop"
+
+MAX_REQUEST_BYTES: Final = 65_536  # a mandate and a few names
+MAX_EVENT_BYTES: Final = 65_536  # one line of a query's stream
+PROGRESS_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOrder:
+    """A query as a command orders it. `mandate` is the text of the mandate file."""
+
+    partner: str
+    data_set: str
+    asked: str
+    kinds: tuple[str, ...]
+    mandate: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "asked": self.asked,
+            "data_set": self.data_set,
+            "kinds": list(self.kinds),
+            "mandate": self.mandate,
+            "partner": self.partner,
+        }
+
+    @classmethod
+    def parse(cls, data: bytes) -> QueryOrder:
+        """Raises ControlError."""
+        with parse_json(data, ControlError, "query") as fields:
+            partner = fields.text("partner", pattern=NAME)
+            data_set = fields.text("data_set", pattern=NAME)
+            asked = fields.text("asked", pattern=NAME)
+            mandate = fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES)
+            kinds = fields.texts("kinds", pattern=NAME) if "kinds" in fields else ()
+        return cls(partner, data_set, asked, kinds, mandate)
+
+
+@contextmanager
+def socket_address(path: Path) -> Iterator[str]:
+    """A name for the socket that fits an address of 107 bytes however long the path is (unix(7)).
+
+    Raises:
+        ControlError: the folder does not exist.
+    """
+    try:
+        folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as cause:
+        raise ControlError(f"expected a folder for the control socket, got: {cause.strerror}") from None
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def error_json(error: BaseException) -> dict[str, str]:
+    """An error for the other end. Of an unexpected one only the kind: its text could hold a value."""
+    code = getattr(type(error), "code", None)
+    if isinstance(code, str):
+        return {"code": code, "message": str(error)}
+    return {"code": "node-error", "message": f"expected the node to do this, got an unexpected {type(error).__name__}"}
+
+
+def error_from(code: str, message: str) -> Exception:
+    """The error that the node met, as an error of the same class here."""
+    kind = _find(code)
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    return error
+
+
+def _find(code: str) -> type[Exception]:
+    kinds: list[type[Exception]] = [NodeError, ProtocolError, PsiError]
+    for kind in kinds:
+        if getattr(kind, "code", None) == code:
+            return kind
+        kinds.extend(kind.__subclasses__())
+    return ControlError

@@ -1,0 +1,98 @@
+"""One question to a partner, from the operator's request to the file with the answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from nodes.asking import Request, RequesterHost
+from nodes.client import open_session
+from nodes.errors import NodeError, TooManySessionsError
+from nodes.node import Node
+from nodes.results import write_result
+from nodes.runner import Outcome, Runner
+from nodes.service import report
+from protocol.effects import Answer
+from protocol.errors import CancelledError, ProtocolError
+from protocol.messages import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How far a query has come."""
+
+    phase: str
+    done: int
+    total: int
+    sent_bytes: int
+    received_bytes: int
+    seconds: float
+
+
+class Query:
+    """Run once; `cancel` at any time ends it with a signed abort."""
+
+    def __init__(self, node: Node, request: Request) -> None:
+        self._node = node
+        self._request = request
+        self._runner: Runner | None = None
+        self._cancelled = False
+        self._begun = time.monotonic()
+
+    def cancel(self) -> None:
+        """End the query; the partner is told."""
+        self._cancelled = True
+        if self._runner is not None:
+            self._runner.end(_cancelled())
+
+    def moment(self) -> Moment:
+        """Return how far it has come, for people."""
+        seconds = time.monotonic() - self._begun
+        runner = self._runner
+        if runner is None:
+            return Moment("connecting", 0, 0, 0, 0, seconds)
+        progress = runner.session.progress
+        phase, done, total = (progress.phase, progress.done, progress.total) if progress else ("agreeing", 0, 0)
+        return Moment(phase, done, total, runner.sent_bytes, runner.received_bytes, seconds)
+
+    async def run(self) -> dict[str, Any]:
+        """Ask, and write the answer to a file. Returns: what the file says, but for the hits; and its path.
+
+        Raises:
+            NodeError, ProtocolError, PsiError: no answer, and why.
+        """
+        node, sessions = self._node, self._node.sessions
+        partner = node.book.by_agency(self._request.partner)
+        if sessions.draining or not sessions.has_room(self._request.partner):
+            raise TooManySessionsError("expected room for one more session, got none")
+        host = RequesterHost(node, partner, self._request)
+        session = await node.executor.storage(host.prepare)
+        outcome: Outcome | None = None
+        failure: Exception | None = None
+        try:
+            async with open_session(node.identity, node.book, partner) as channel:
+                runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
+                self._runner = runner
+                if self._cancelled:
+                    runner.end(_cancelled())
+                with sessions.session(runner, partner.file.agency_id, Role.REQUESTER):
+                    outcome = await runner.run()
+            failure = outcome.error
+        except (NodeError, ProtocolError) as error:
+            failure = error
+        finally:
+            ctx = outcome.done.ctx if outcome is not None else None
+            await node.executor.storage(host.finish, failure, ctx)
+        if outcome is not None:
+            report(outcome, partner.file.agency_id, session.session_id, Role.REQUESTER)
+        if failure is not None or outcome is None:
+            raise failure or _cancelled()
+        answer = outcome.done.result
+        if not isinstance(answer, Answer) or host.snapshot is None:
+            raise AssertionError("expected a requester's session to end with an answer")
+        return await node.executor.storage(write_result, node, host, answer, outcome, session.session_id)
+
+
+def _cancelled() -> CancelledError:
+    return CancelledError("expected the query to go on, got the operator's cancellation")

@@ -1,0 +1,186 @@
+"""The gRPC server that partners' nodes talk to: one streaming method, and a health check.
+
+A handler runs only for a connection over TLS 1.3 whose client certificate belongs to an active partner; the partner
+is checked again at each frame. The TLS server trusts the certificates of active partners alone, read anew at each
+handshake. Who may open how much is bounded before anything is read: streams and starts per partner, sessions per
+partner and in all, the size of a message and of headers, the time of a handshake and of a silent session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import ssl
+from typing import Any, Final, NoReturn
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from nodes.answering import ResponderHost
+from nodes.casefile import reason_of
+from nodes.channel import METHOD, OPTIONS, SERVICE, StreamChannel
+from nodes.error_table import error_row
+from nodes.errors import InsecureChannelError, ListenError, NodeError
+from nodes.logs import line
+from nodes.node import Node, fresh_secrets, peer
+from nodes.partners import Partner
+from nodes.runner import Outcome, Runner
+from protocol.errors import ConnectionLostError, Reason
+from protocol.intersect import IntersectResponder
+from protocol.messages import Role
+
+MAX_CALLS: Final = 1_024
+MAX_STREAMS_PER_CONNECTION: Final = 32
+STOP_SECONDS: Final = 5.0  # for calls that are not sessions, after the sessions have ended
+
+_SERVER_OPTIONS: Final = (
+    *OPTIONS,
+    ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_connection_age_ms", 3_600_000),  # then no new sessions on it; those under way have their deadline
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.so_reuseport", 0),  # two nodes on one port would share its partners by chance
+)
+
+log = logging.getLogger("accord.service")
+
+
+class Service:
+    """Answers partners' sessions until it is stopped."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._server = grpc.aio.server(options=_SERVER_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+        session = grpc.stream_stream_rpc_method_handler(self._session)  # no serializers: the protocol sees the bytes
+        check = grpc.unary_unary_rpc_method_handler(
+            self._check,
+            request_deserializer=health_pb2.HealthCheckRequest.FromString,
+            response_serializer=health_pb2.HealthCheckResponse.SerializeToString,
+        )
+        self._server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler(SERVICE, {METHOD: session}),
+                grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check}),
+            )
+        )
+
+    async def start(self) -> None:
+        """Listen. Raises ListenError."""
+        address = self._node.config.listen
+        try:
+            self._server.add_secure_port(address, self._credentials())
+        except RuntimeError:
+            raise ListenError(f"expected to listen on {address}, got refused: in use, or not this machine's") from None
+        await self._server.start()
+        log.info(line("listening", address=address))
+
+    async def stop(self) -> None:
+        """Stop listening at once. Sessions have been drained before."""
+        await self._server.stop(STOP_SECONDS)
+
+    # --- who is calling
+
+    def _credentials(self) -> grpc.ServerCredentials:
+        def current() -> Any:
+            identity = self._node.identity
+            try:
+                roots = self._node.book.trusted_certificates()
+            except NodeError as error:
+                log.error(line("nobody-is-trusted", code=error.code, message=error))
+                roots = b""
+            # With no partner at all only this node itself is let in, and then turned away as unknown.
+            return grpc.ssl_server_certificate_configuration(
+                [(identity.tls_key_pem, identity.tls_certificate_pem)], roots or identity.tls_certificate_pem
+            )
+
+        return grpc.dynamic_ssl_server_credentials(current(), current, require_client_authentication=True)
+
+    def _partner(self, context: Any) -> Partner:
+        """Return the active partner at the other end.
+
+        Raises:
+            InsecureChannelError, PartnerUnknownError, PartnerInactiveError: nobody to be talked to.
+        """
+        facts = context.auth_context()
+        if facts.get("ssl_tls_version") != [b"TLSv1.3"]:
+            raise InsecureChannelError("expected TLS 1.3, got an older version")
+        certificates = facts.get("x509_pem_cert", [])
+        if len(certificates) != 1:
+            raise InsecureChannelError(f"expected one client certificate, got {len(certificates)}")
+        der = ssl.PEM_cert_to_DER_cert(certificates[0].decode("ascii"))
+        return self._node.book.by_certificate(hashlib.sha256(der).digest())
+
+    async def _check(self, _: object, context: Any) -> Any:
+        """Health (grpc.health.v1), for active partners alone. There is no Watch: that is a stream without end."""
+        try:
+            self._partner(context)
+        except NodeError as error:
+            await _abort(context, error)
+        status = health_pb2.HealthCheckResponse
+        return status(status=status.NOT_SERVING if self._node.sessions.draining else status.SERVING)
+
+    # --- sessions
+
+    async def _session(self, _: object, context: Any) -> None:
+        try:
+            partner = self._partner(context)
+            with self._node.sessions.stream(partner.file.agency_id):
+                await self._answer(partner, context)
+        except NodeError as error:
+            log.warning(line("turned-away", peer=context.peer(), code=error.code))
+            await _abort(context, error)
+
+    async def _answer(self, partner: Partner, context: Any) -> None:
+        node, agency = self._node, partner.file.agency_id
+        turn_away = None
+        if node.sessions.draining:
+            turn_away = Reason.SHUTTING_DOWN
+        elif not node.sessions.has_room(agency):
+            turn_away = Reason.BUSY
+        channel = StreamChannel(context, lambda: self._partner(context), opened_here=False)
+        host = ResponderHost(node, partner, turn_away)
+        session = IntersectResponder(node.local, fresh_secrets(), node.identity.signer, peer(partner))
+        runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
+        with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):
+            outcome = await _to_the_end(runner)
+            await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
+        channel.close()
+        report(outcome, agency, session.session_id, Role.RESPONDER)
+
+
+async def _to_the_end(runner: Runner) -> Outcome:
+    """Run a session. gRPC cancels a handler whose caller is gone; the session still ends in good order."""
+    task = asyncio.create_task(runner.run())
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            lost = ConnectionLostError("expected the session to go on, got the end of the connection")
+            runner.end(lost, tell_partner=False)
+
+
+def report(outcome: Outcome, partner: str, session_id: str | None, role: Role) -> None:
+    """One log line per session, with counts alone."""
+    log.info(
+        line(
+            "session-ended",
+            session=session_id,
+            partner=partner,
+            role=role.value,
+            outcome="done" if outcome.error is None else reason_of(outcome.error),
+            seconds=f"{outcome.seconds:.1f}",
+            sent_bytes=outcome.sent_bytes,
+            received_bytes=outcome.received_bytes,
+        )
+    )
+
+
+async def _abort(context: Any, error: NodeError) -> NoReturn:
+    row = error_row(error)
+    status = grpc.StatusCode[row.status] if row is not None else grpc.StatusCode.INTERNAL
+    await context.abort(status, error.code)
+    raise AssertionError("expected abort to raise")
