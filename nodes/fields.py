@@ -19,6 +19,7 @@ from nodes.errors import NodeError
 
 MAX_FILE_BYTES: Final = 1 << 20  # far above any file that a person writes; bounds memory for one that nobody did
 MAX_TEXT_BYTES: Final = 256  # one line on a terminal or form
+LATEST_MS: Final = 253_402_300_799_999  # the last moment of the year 9999, where Python's calendar ends
 NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?")
 
 
@@ -165,10 +166,14 @@ class Fields:
 
     def instant(self, key: str) -> int:
         """Take a date-time with offset; return milliseconds since the epoch, UTC."""
-        value = self._take(key, "a date-time with offset, such as 2026-01-31T08:00:00Z")
+        expected = "a date-time with offset, 1970 to 9999, such as 2026-01-31T08:00:00Z"
+        value = self._take(key, expected)
         if not isinstance(value, datetime) or value.tzinfo is None:
-            raise self.fail(key, "a date-time with offset, such as 2026-01-31T08:00:00Z", _kind(value))
-        return round(value.timestamp() * 1000)
+            raise self.fail(key, expected, _kind(value))
+        time_ms = round(value.timestamp() * 1000)
+        if not 0 <= time_ms <= LATEST_MS:
+            raise self.fail(key, expected, "another year")
+        return time_ms
 
     def table(self, key: str) -> Fields:
         """Take a table inside this one."""

@@ -62,6 +62,6 @@ def parse_mandate(data: bytes) -> Mandate:
             urgency=table.choice("urgency", URGENCIES),
         )
         not_before_ms, not_after_ms = table.instant("not_before"), table.instant("not_after")
-        if not 0 <= not_before_ms < not_after_ms:
+        if not_before_ms >= not_after_ms:
             raise table.fail("not_after", "a time after not_before", "one before it")
     return Mandate(basis, not_before_ms, not_after_ms)

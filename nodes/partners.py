@@ -35,7 +35,7 @@ from nodes.errors import (
     PartnerRealmError,
     PartnerUnknownError,
 )
-from nodes.fields import parse_json
+from nodes.fields import LATEST_MS, parse_json
 from nodes.home import Home, locked, read_private, write_private
 from nodes.identity import CLOCK_TOLERANCE, Identity, check_certificate, check_period, verify_signature
 from protocol.dsse import pre_authentication_encoding
@@ -45,7 +45,6 @@ MAX_PARTNER_FILE_BYTES: Final = 16_384  # one certificate and a few lines of tex
 MAX_PARTNERS: Final = 256
 MAX_BOOK_BYTES: Final = 2 * MAX_PARTNERS * MAX_PARTNER_FILE_BYTES
 HEX_KEY: Final = re.compile(r"[0-9a-f]{64}")
-LATEST_MS: Final = 253_402_300_799_999  # the last moment of the year 9999, where calendars end
 
 
 Record = Callable[["Partner"], object]
