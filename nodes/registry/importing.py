@@ -1,0 +1,87 @@
+"""The import: from a source's rows to a new snapshot. All or nothing, beside a running node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from nodes.registry.columns import Column, ColumnBuilder
+from nodes.registry.errors import SourceError, SourceRealmError
+from nodes.registry.registry import Registry
+from nodes.registry.report import ImportReport, KindCounts
+from nodes.registry.snapshot import Record, SnapshotWriter
+from nodes.registry.source import RejectedRow, Source, opened
+from protocol.identifiers import KINDS, IdentifierError, profile_hash
+
+PROGRESS_RECORDS: Final = 4096  # between two calls of `progress`
+
+Progress = Callable[[int, int], None]  # bytes of the source that were read, records so far
+
+
+def import_source(
+    registry: Registry, data_set: str, source: Source, now: datetime, progress: Progress | None = None
+) -> ImportReport:
+    """Import a file into a data set and make the result its current snapshot.
+
+    Args:
+        data_set: made if it is new; otherwise the new snapshot takes the place of the current one.
+        source: the file and how to read it.
+        now: with time zone; becomes the snapshot's time.
+        progress: called now and then.
+
+    Returns:
+        What was accepted, merged and rejected, without any value.
+
+    Raises:
+        SourceRealmError: the source, or a row of it, is of the other realm.
+        SourceError, MappingError: the file cannot be imported; the current snapshot stays.
+        ImportRunningError, DataSetNameError, StorageError: see `Registry.importing`.
+
+    Cost: 1,000,000 rows with all kinds take about a minute and 300 MiB; memory grows by some 60 bytes per identifier.
+    """
+    if source.realm != registry.realm:
+        raise SourceRealmError(f"expected a source of realm {registry.realm}, got one of realm {source.realm}")
+    with opened(source.path) as file, registry.importing(data_set) as draft:
+        created_at = now.astimezone(UTC).isoformat(timespec="seconds")
+        report = ImportReport(data_set, draft.version, source.realm, source.format, created_at)
+        report.kinds = {name: KindCounts() for name in KINDS}
+        builders = {name: ColumnBuilder() for name in KINDS}
+        with SnapshotWriter(draft.path, registry.key, data_set, draft.version) as writer:
+            for row in source.read(file):
+                if isinstance(row, RejectedRow):
+                    report.rows.reject(row.reason, row.row)
+                    continue
+                record = writer.add_record(Record(row.reference, row.display))
+                report.records += 1
+                for reason in row.remarks:
+                    report.rows.reject(reason, row.row)
+                for name, reason in row.rejected:
+                    report.kinds[name].reject(reason, row.row)
+                for name, fields in row.values:
+                    try:
+                        builders[name].add(KINDS[name].canonicalize(*fields), record)
+                    except IdentifierError as error:
+                        report.kinds[name].reject(error.code, row.row)
+                    else:
+                        report.kinds[name].merged += 1  # until the column tells how many are distinct
+                if progress and report.records % PROGRESS_RECORDS == 0:
+                    progress(file.tell(), report.records)
+            if not report.records:
+                raise SourceError(f"{source.path.name}: expected records, got rejected rows alone")
+            writer.finish(
+                _columns(builders, report),
+                profile_hash(),
+                lambda: {"realm": source.realm, "created_at": created_at, "report": report.to_json()},
+            )
+        registry.publish(data_set, draft)
+    return report
+
+
+def _columns(builders: dict[str, ColumnBuilder], report: ImportReport) -> Iterator[tuple[str, Column]]:
+    """Yield the columns in the order of the profile, each built only when the one before is written."""
+    for name in KINDS:
+        column = builders.pop(name).column()
+        counts = report.kinds[name]
+        counts.accepted, counts.merged = len(column), counts.merged - len(column)
+        yield name, column

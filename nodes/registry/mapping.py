@@ -1,0 +1,91 @@
+"""The mapping file: which column of a CSV file is what. Unknown keys are refused.
+
+docs/samples/mapping.toml explains each key, and a test reads it through here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nodes.config import REALMS
+from nodes.fields import Fields, parse_toml, read_bounded
+from nodes.registry.errors import MappingError
+from nodes.registry.lines import ENCODINGS
+from protocol.identifiers import KINDS, IdentifierError
+from protocol.identifiers.countries import resolve
+
+DELIMITERS: Final = {",": ",", ";": ";", "|": "|", "tab": "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class MappedIdentifier:
+    """One identifier of a row.
+
+    Args:
+        kind: name of the kind.
+        columns: the column of each field of the kind; None where the country is fixed.
+        country: the fixed issuing country, or empty.
+    """
+
+    kind: str
+    columns: tuple[str | None, ...]
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """The checked content of a mapping file."""
+
+    realm: str
+    encoding: str
+    delimiter: str
+    reference: str
+    display: tuple[str, ...]
+    identifiers: tuple[MappedIdentifier, ...]
+
+    def columns(self) -> set[str]:
+        """All columns that the CSV file must have."""
+        mapped = {column for identifier in self.identifiers for column in identifier.columns if column}
+        return mapped | {self.reference, *self.display}
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read and check a mapping file.
+
+    Raises:
+        MappingError: names the key, what was expected and what was found.
+    """
+    return parse_mapping(read_bounded(path, MappingError, path.name), path.name)
+
+
+def parse_mapping(data: bytes, name: str) -> Mapping:
+    """Parse the bytes of a mapping file."""
+    with parse_toml(data, MappingError, name) as root:
+        mapping = Mapping(
+            realm=root.choice("realm", REALMS),
+            encoding=root.choice("encoding", tuple(ENCODINGS)) if "encoding" in root else "utf-8",
+            delimiter=DELIMITERS[root.choice("delimiter", tuple(DELIMITERS))] if "delimiter" in root else ",",
+            reference=root.text("reference"),
+            display=root.texts("display") if "display" in root else (),
+            identifiers=tuple(_identifier(table) for table in root.tables("identifier")),
+        )
+        if not mapping.identifiers:
+            raise root.fail("identifier", "at least one [[identifier]]", "none")
+    return mapping
+
+
+def _identifier(table: Fields) -> MappedIdentifier:
+    with table:
+        kind = KINDS[table.choice("kind", tuple(KINDS))]
+        country = table.text("fixed_country") if "fixed_country" in table else ""
+        if country:
+            if "country" not in kind.fields:
+                raise table.fail("fixed_country", f"no country for the kind {kind.name}", "one")
+            try:
+                resolve(country)
+            except IdentifierError:
+                raise table.fail("fixed_country", "a country of the profile's table", "another word") from None
+        columns = tuple(None if field == "country" and country else table.text(field) for field in kind.fields)
+    return MappedIdentifier(kind.name, columns, country)

@@ -1,0 +1,161 @@
+"""The registry: one folder per data set, with immutable snapshots and a pointer to the current one.
+
+    <root>/<data set>/00000007.snapshot   sealed; never changed after it appeared
+    <root>/<data set>/current             "7"; moved by rename once the snapshot is durable
+    <root>/<data set>/import.lock         held by the one import that may run
+
+An import never blocks a reader: whoever opened a snapshot keeps it, also when a later import removes the file.
+The current snapshot and the one before it are kept.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from nodes.errors import StorageError
+from nodes.home import FILE_MODE, make_folder, read_private, write_private
+from nodes.registry.errors import (
+    DataSetNameError,
+    DataSetUnknownError,
+    ImportRunningError,
+    SnapshotError,
+    SnapshotProfileError,
+    SourceRealmError,
+)
+from nodes.registry.snapshot import Snapshot
+from protocol.identifiers import profile_hash
+
+DATA_SET: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")  # also the name of a folder
+DATA_SET_HINT: Final = "1 to 64 of a-z, 0-9, '-' and '_', a letter or digit at both ends"
+_SNAPSHOT: Final = re.compile(r"([0-9]{8})\.snapshot")
+_POINTER: Final = "current"
+_LOCK: Final = "import.lock"
+_OPEN_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A version that is being written.
+
+    Args:
+        path: where its snapshot has to appear before `publish`.
+    """
+
+    path: Path
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The data sets of one node.
+
+    Args:
+        root: folder of the registry; made when something is imported.
+        key: 32 bytes that seal the snapshots.
+        realm: of the node; snapshots of the other realm are refused.
+    """
+
+    root: Path
+    key: bytes = field(repr=False)
+    realm: str
+
+    def data_sets(self) -> list[str]:
+        """Return the names of the data sets that hold something, sorted."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(
+                path.name
+                for path in self.root.iterdir()
+                if DATA_SET.fullmatch(path.name) and (path / _POINTER).is_file()
+            )
+        return []
+
+    def open(self, data_set: str) -> Snapshot:
+        """Open the current snapshot, fit for a query. The caller closes it.
+
+        Raises:
+            DataSetNameError, DataSetUnknownError: no such data set.
+            SnapshotProfileError: it was made under another identifier profile.
+            SourceRealmError: it belongs to the other realm.
+            StorageError, SealedFileError, SnapshotError: it cannot be read.
+        """
+        snapshot = self.inspect(data_set)
+        try:
+            if snapshot.realm != self.realm:
+                raise SourceRealmError(f"expected a data set of realm {self.realm}, got one of {snapshot.realm}")
+            if snapshot.profile_hash != profile_hash():
+                raise SnapshotProfileError(f"expected {data_set} under this node's identifier profile, got another")
+        except BaseException:
+            snapshot.close()
+            raise
+        return snapshot
+
+    def inspect(self, data_set: str) -> Snapshot:
+        """Open the current snapshot to look at it, whatever its profile and realm."""
+        for _ in range(_OPEN_ATTEMPTS):
+            version = self._current(data_set)
+            if version is None:
+                raise DataSetUnknownError("expected the name of a data set of this node, got another")
+            path = self._snapshot(data_set, version)
+            if path.exists():  # two imports may have passed since the pointer was read
+                return Snapshot(path, self.key, data_set, version)
+        raise SnapshotError(f"expected version {version} of {data_set}, got a pointer to a snapshot that is not there")
+
+    @contextmanager
+    def importing(self, data_set: str) -> Iterator[Draft]:
+        """Hold the data set's import lock and give the next version; what a crashed import left is removed.
+
+        Raises:
+            ImportRunningError: another import holds it. DataSetNameError: no name for a data set.
+        """
+        folder = self._folder(data_set)
+        try:
+            make_folder(folder)
+            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        except OSError as cause:
+            raise StorageError(f"expected to write into {folder}, got: {cause.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in folder.glob(".*.new"):
+                left.unlink(missing_ok=True)
+            version = max([self._current(data_set) or 0, *self._versions(folder)]) + 1
+            yield Draft(self._snapshot(data_set, version), version)
+        except BlockingIOError:
+            raise ImportRunningError(f"expected no other import into {data_set}, got one that is running") from None
+        finally:
+            os.close(descriptor)
+
+    def publish(self, data_set: str, draft: Draft) -> None:
+        """Make a written snapshot the current one, and remove those before the previous."""
+        previous = self._current(data_set)
+        write_private(self._folder(data_set) / _POINTER, f"{draft.version}\n".encode())
+        for version in self._versions(self._folder(data_set)):
+            if version not in (draft.version, previous):
+                with suppress(OSError):
+                    self._snapshot(data_set, version).unlink()
+
+    def _folder(self, data_set: str) -> Path:
+        if not DATA_SET.fullmatch(data_set):
+            raise DataSetNameError(f"expected a data set's name ({DATA_SET_HINT}), got another")
+        return self.root / data_set
+
+    def _snapshot(self, data_set: str, version: int) -> Path:
+        return self._folder(data_set) / f"{version:08}.snapshot"
+
+    def _current(self, data_set: str) -> int | None:
+        pointer = self._folder(data_set) / _POINTER
+        if not pointer.exists():
+            return None
+        text = read_private(pointer).strip()
+        if not re.fullmatch(rb"[1-9][0-9]{0,7}", text):
+            raise SnapshotError(f"expected {pointer} to hold a version, got something else")
+        return int(text)
+
+    def _versions(self, folder: Path) -> list[int]:
+        return [int(match[1]) for path in folder.iterdir() if (match := _SNAPSHOT.fullmatch(path.name))]

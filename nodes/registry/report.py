@@ -1,0 +1,91 @@
+"""What an import did, by kind and reason: counts and row numbers, never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+MAX_LISTED_ROWS: Final = 100  # per kind and reason; the count goes on
+ROWS: Final = "row"  # stands for the kind where a reason concerns the whole row
+
+
+@dataclass(slots=True)
+class Rejections:
+    """How often one reason occurred, and the first rows where it did."""
+
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+
+    def add(self, row: int) -> None:
+        self.count += 1
+        if len(self.rows) < MAX_LISTED_ROWS and self.rows[-1:] != [row]:
+            self.rows.append(row)
+
+
+@dataclass(slots=True)
+class KindCounts:
+    """Of all values of one kind: accepted (distinct identifiers), merged (equal to an accepted one), rejected."""
+
+    accepted: int = 0
+    merged: int = 0
+    rejected: dict[str, Rejections] = field(default_factory=dict)
+
+    def reject(self, reason: str, row: int) -> None:
+        self.rejected.setdefault(reason, Rejections()).add(row)
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """The report of one import.
+
+    Args:
+        data_set, version, realm, format, created_at: of the snapshot that it made.
+        records: records kept.
+        rows: reasons that concern whole rows: rejected ones, and kept ones whose remarks were cut.
+        kinds: counts of every kind of the profile.
+    """
+
+    data_set: str
+    version: int
+    realm: str
+    format: str
+    created_at: str
+    records: int = 0
+    rows: KindCounts = field(default_factory=KindCounts)
+    kinds: dict[str, KindCounts] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return {
+            "data_set": self.data_set,
+            "version": self.version,
+            "realm": self.realm,
+            "format": self.format,
+            "created_at": self.created_at,
+            "records": self.records,
+            "rows": _reasons(self.rows),
+            "kinds": {
+                name: {"accepted": counts.accepted, "merged": counts.merged, "rejected": _reasons(counts)}
+                for name, counts in self.kinds.items()
+            },
+        }
+
+
+def _reasons(counts: KindCounts) -> dict[str, Any]:
+    return {reason: {"count": found.count, "rows": found.rows} for reason, found in sorted(counts.rejected.items())}
+
+
+def report_table(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return lines (kind, what, count, rows) for people, from `to_json` or from a snapshot's manifest."""
+    lines = []
+    for kind, counts in report["kinds"].items():
+        lines += [(kind, "accepted", str(counts["accepted"]), ""), (kind, "merged", str(counts["merged"]), "")]
+        lines += [(kind, f"rejected: {reason}", *_shown(found)) for reason, found in counts["rejected"].items()]
+    lines += [(ROWS, reason, *_shown(found)) for reason, found in report["rows"].items()]
+    return lines
+
+
+def _shown(found: Mapping[str, Any]) -> tuple[str, str]:
+    rows = found["rows"]
+    return str(found["count"]), ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")

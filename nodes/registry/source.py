@@ -1,0 +1,111 @@
+"""What every reader gives: records with raw identifiers, in the order of the file, with the rows that it refused.
+
+A bad row costs that row; a bad file raises SourceError and costs the import. Readers stream: memory is bounded by
+the limits below, whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from nodes.registry.errors import SourceError
+
+MAX_FIELD_CHARACTERS: Final = 1 << 16  # of one cell or element: sanctions remarks and comments stay below 10,000
+MAX_RECORD_CHARACTERS: Final = 1 << 20  # of one record with everything in it; an open quote ends here
+MAX_DISPLAY_CHARACTERS: Final = 512  # of one display field; the rest is in the agency's own system
+
+# The name of a numbering system in front of a number, which another agency would not write.
+ID_SYSTEMS: Final = ("CNIC", "NIC", "JMBG", "JMB", "SSN")
+_SYSTEM: Final = re.compile(rf"(?:{'|'.join(ID_SYSTEMS)}):? ")
+
+RawValue = tuple[str, tuple[str, ...]]  # kind, raw fields in the order of the kind
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One record of a source.
+
+    Args:
+        row: line on which it begins, from 1.
+        reference: under which the agency finds it in its own system.
+        display: what a result shows of it.
+        values: raw identifiers.
+        rejected: (kind, reason) of identifiers that the reader itself refuses, such as one that was cut off.
+        remarks: reasons that concern the row as a whole while it is kept.
+    """
+
+    row: int
+    reference: str
+    display: Mapping[str, str]
+    values: Sequence[RawValue]
+    rejected: Sequence[tuple[str, str]] = ()
+    remarks: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that is not a record. The reason is a kebab-case code."""
+
+    row: int
+    reason: str
+
+
+Rows = Iterator[SourceRecord | RejectedRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and how to read it.
+
+    Args:
+        path: of the file.
+        format: name of the reader, for the report.
+        realm: to which its records belong.
+        read: gives the rows of the opened file.
+    """
+
+    path: Path
+    format: str
+    realm: str
+    read: Callable[[BinaryIO], Rows]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a source file for reading.
+
+    Raises:
+        SourceError: missing, unreadable, empty, or not an ordinary file; also a read that fails later.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
+            raise SourceError(f"{path.name}: expected an ordinary file, got something else")
+        if status.st_size == 0:
+            raise SourceError(f"{path.name}: expected records, got an empty file")
+        with path.open("rb") as file:
+            yield file
+    except OSError as cause:
+        raise SourceError(f"{path.name}: expected a readable file, got: {cause.strerror}") from None
+
+
+def passport(country: str, number: str) -> list[RawValue]:
+    """Return both identifiers that a passport gives: with its issuing country, and the number alone."""
+    return [("passport", (country, number)), ("passport-number", (number,))]
+
+
+def without_system(number: str) -> str:
+    """Return a national number without the name of its numbering system in front."""
+    return number[match.end() :] if (match := _SYSTEM.match(number)) else number
+
+
+def display(**fields: str) -> dict[str, str]:
+    """Return display fields without those that are empty, each on one line and of bounded length."""
+    shown = {name: " ".join(value.split())[:MAX_DISPLAY_CHARACTERS] for name, value in fields.items()}
+    return {name: value for name, value in shown.items() if value}
