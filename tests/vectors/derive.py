@@ -48,7 +48,7 @@ def outputs(items: list[bytes]) -> list[bytes]:
 
 
 def proof(blinded: list[bytes], evaluated: list[bytes], k: int = K) -> bytes:
-    return ref.prove(k, PROOF_KEY, tuple(PLACE.values()), blinded, evaluated)  # type: ignore[arg-type]
+    return ref.prove(k, PROOF_KEY, tuple(PLACE.values()), blinded, evaluated)
 
 
 def shifted(row: bytes, by: ref.Point) -> bytes:

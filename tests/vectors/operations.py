@@ -42,7 +42,7 @@ def keystream_scalars(key: bytes, first: int, count: int) -> Values:
 
 def stream_key(seed: bytes, salt: bytes, leg: int, list_number: int, **text: bytes) -> Values:
     names = {name: value.decode() for name, value in text.items()}
-    return {"key": psi.stream_key(seed, salt, leg=leg, list_number=list_number, **names)}  # type: ignore[arg-type]
+    return {"key": psi.stream_key(seed, salt, leg=leg, list_number=list_number, **names)}
 
 
 def dst_hash_to_group(mode: int) -> Values:

@@ -17,8 +17,8 @@ BAD_ENCODINGS = [
     element
     for case in loader.load("rfc9496_ristretto255").cases
     if case.operation == "decode" and isinstance(case.outcome, loader.Failure) and case.outcome.code == "bad-element"
-    for element in case.given["elements"]  # type: ignore[union-attr]
-    if len(case.given["elements"]) == 1  # type: ignore[arg-type]
+    for element in case.given["elements"]
+    if len(case.given["elements"]) == 1
 ]
 
 
@@ -148,7 +148,7 @@ def test_a_proof_is_for_its_place_only(backend: str) -> None:
     chunk = answered_chunk(3)
     for change in ({"ctx": bytes(64)}, {"leg": 1}, {"list_number": 1}, {"chunk": 1}, {"public_key": group.GENERATOR}):
         with pytest.raises(ProofError):
-            replace(chunk, statement=replace(chunk.statement, **change)).finalize()  # type: ignore[arg-type]
+            replace(chunk, statement=replace(chunk.statement, **change)).finalize()
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (3, 8), (7, 511), (511, 512)])
@@ -179,7 +179,7 @@ def test_numbers_outside_are_refused_by_the_statement() -> None:
     good = psi.ChunkStatement(CTX, 0, 0, 0, group.GENERATOR)
     for change in ({"leg": -1}, {"list_number": 2**64}, {"chunk": -(2**70)}, {"ctx": b""}, {"public_key": b""}):
         with pytest.raises(LengthError):
-            replace(good, **change)  # type: ignore[arg-type]
+            replace(good, **change)
 
 
 def test_no_key_and_no_element_is_in_a_message(backend: str) -> None:
