@@ -10,16 +10,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from nodes.casefile import CaseFile
-from nodes.errors import LedgerError, NodeError, RefusedByRulesError, StorageError, TooManyElementsError
+from nodes.errors import LedgerError, NodeError, RefusedByRulesError, TooManyElementsError
 from nodes.ledger import Event
 from nodes.node import Node
 from nodes.partners import Partner
 from nodes.policy import Facts
 from nodes.registry import Snapshot
-from protocol.effects import Admission, Admit, Charge, ReadItems, Rejection
+from protocol.effects import Admission, Admit, Charge, Rejection
 from protocol.errors import Reason
 from protocol.messages import Reveals, Role
-from psi import Items
 
 _TOLD: Final = frozenset({Reason.REPLAYED, Reason.BUSY, Reason.TOO_LARGE})  # depend on the partner alone
 
@@ -34,7 +33,6 @@ class ResponderHost(CaseFile):
     def __init__(self, node: Node, partner: Partner, turn_away: Reason | None) -> None:
         super().__init__(node, partner)
         self._turn_away = turn_away
-        self._snapshot: Snapshot | None = None
         self._rule = ""
 
     def admit(self, effect: Admit) -> Admission | Rejection:
@@ -64,8 +62,7 @@ class ResponderHost(CaseFile):
             told = error.reason if error.reason in _TOLD else Reason.POLICY
             return self._refuse(told, error.code)
         self.elements = sum(sizes) + sum(entry.size for entry in envelope.lists)
-        self._snapshot = snapshot
-        self.record(Event.DECISION, decision="allowed", rule=self._rule, snapshot=snapshot.version, sizes=sizes)
+        self.record(Event.DECISION, decision="allowed", rule=self._rule, snapshot=str(snapshot.version), sizes=sizes)
         return Admission(sizes, snapshot.root)
 
     def _open(self, effect: Admit) -> tuple[Snapshot, tuple[int, ...]]:
@@ -77,7 +74,7 @@ class ResponderHost(CaseFile):
         self._rule = decision.rule_id
         self.obligations = decision.enforce()
         data_set = envelope.participant(Role.RESPONDER).data_set
-        snapshot = node.registry.open(data_set)
+        self.snapshot = snapshot = node.registry.open(data_set)
         sizes = tuple(snapshot.size(entry.kind) for entry in envelope.lists)
         self._check_sizes(sizes, RefusedByRulesError)  # depends on own data, so told as such
         elements = sum(entry.size for entry in envelope.lists)
@@ -97,9 +94,3 @@ class ResponderHost(CaseFile):
         """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""
         self.node.state.charge(self.reservation, effect.elements, self.node.now_ms())
         self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex())
-
-    def read_items(self, effect: ReadItems) -> Items:
-        """Read own identifiers from the snapshot that was admitted, whatever was imported since."""
-        if self._snapshot is None:
-            raise StorageError("expected an admitted session, got a read before")
-        return self._snapshot.items(self.facts.kinds[effect.list_number], effect.first, effect.count)

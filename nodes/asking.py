@@ -16,13 +16,13 @@ from nodes.partners import Partner
 from nodes.policy import Direction, Facts
 from nodes.registry import Snapshot
 from protocol import codec
-from protocol.effects import Admission, Admit, Charge, Evidence, ReadItems, Rejection
+from protocol.effects import Admission, Admit, Charge, Evidence, Rejection
 from protocol.errors import ProtocolError
 from protocol.handshake import MAX_LISTS, Question
+from protocol.identifiers import KINDS
 from protocol.intersect import IntersectRequester
 from protocol.messages import Accept, List, Packet, PacketType, Query, Reveals
 from protocol.transcript import digest
-from psi import Items
 
 QUESTION_PERIOD_MS: Final = 900_000  # to reach the partner, its queue included; far below MAX_PERIOD_MS
 NONCE_BYTES: Final = 32  # docs/protocol.md, "Envelope"
@@ -54,7 +54,6 @@ class RequesterHost(CaseFile):
         super().__init__(node, partner)
         basis = request.mandate.legal_basis
         self.request = request
-        self.snapshot: Snapshot | None = None
         self.facts = replace(
             self.facts,
             operator=request.operator,
@@ -91,7 +90,7 @@ class RequesterHost(CaseFile):
             self.facts,
             kinds=tuple(entry.kind for entry in lists),
             sizes=tuple(entry.size for entry in lists),
-            snapshot=self.snapshot.version,
+            snapshot=str(self.snapshot.version),
         )
         decision = node.rules.decide(
             Facts(
@@ -127,13 +126,11 @@ class RequesterHost(CaseFile):
         )
 
     def _lists(self, snapshot: Snapshot) -> tuple[List, ...]:
-        kinds = self.request.kinds or tuple(kind for kind in snapshot.kinds if snapshot.size(kind))
+        kinds = self.request.kinds or tuple(kind for kind in KINDS if snapshot.size(kind))
         if not 1 <= len(kinds) <= MAX_LISTS or len(set(kinds)) != len(kinds):
             raise QuestionError(f"expected 1 to {MAX_LISTS} different identifier kinds, got {len(kinds)}")
-        unknown = set(kinds) - set(snapshot.kinds)
-        if unknown:
-            known = ", ".join(snapshot.kinds)
-            raise QuestionError(f"expected kinds of the own data set ({known}), got others")
+        if not set(kinds) <= set(KINDS):
+            raise QuestionError(f"expected identifier kinds among {', '.join(KINDS)}, got others")
         lists = tuple(List(kind, snapshot.size(kind)) for kind in kinds)
         limit = self.node.config.limits.elements_per_list
         if max(entry.size for entry in lists) > limit:
@@ -159,11 +156,6 @@ class RequesterHost(CaseFile):
         self.facts = replace(self.facts, partner_sizes=accept.sizes)
         self.partner_elements = sum(accept.sizes)
         self.elements += self.partner_elements
-
-    def read_items(self, effect: ReadItems) -> Items:
-        if self.snapshot is None:
-            raise QuestionError("expected a prepared question, got a read before")
-        return self.snapshot.items(self.facts.kinds[effect.list_number], effect.first, effect.count)
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         raise QuestionError(f"expected effects of a requester, got {type(effect).__name__}")

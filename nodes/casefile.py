@@ -10,15 +10,17 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from nodes.errors import NodeError
+from nodes.errors import NodeError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
 from nodes.node import Node
 from nodes.partners import Partner
 from nodes.policy import Obligations
-from protocol.effects import ConsumeSeed, Evidence
+from nodes.registry import Snapshot
+from protocol.effects import ConsumeSeed, Evidence, ReadItems
 from protocol.errors import AbortedError, RefusedError, RejectedError
 from protocol.messages import Envelope, Role
+from psi import Items
 
 log = logging.getLogger("accord.session")
 
@@ -39,6 +41,7 @@ class CaseFile:
         self.obligations: Obligations | None = None
         self.facts = Entry(event=Event.ABORT, partner=self.partner)
         self.reservation = b""
+        self.snapshot: Snapshot | None = None
         self._evidence: list[Evidence] = []
 
     # --- what the runner asks
@@ -59,6 +62,12 @@ class CaseFile:
     def keep(self, effect: Evidence) -> None:
         """Hand the message over with the next row: no row that matters is written after what it allows."""
         self._evidence.append(effect)
+
+    def read_items(self, effect: ReadItems) -> Items:
+        """Read own identifiers from the snapshot that the session began with, whatever was imported since."""
+        if self.snapshot is None:
+            raise StorageError("expected an open snapshot, got a read before")
+        return self.snapshot.items(self.facts.kinds[effect.list_number], effect.first, effect.count)
 
     # --- rows
 
@@ -98,6 +107,11 @@ class CaseFile:
         """Give back what was reserved and not charged."""
         if self.reservation:
             self.node.state.release(self.reservation, self.node.now_ms())
+
+    def close(self) -> None:
+        """Let go of the snapshot."""
+        if self.snapshot is not None:
+            self.snapshot.close()
 
     def finish(self, error: Exception | None, ctx: bytes | None) -> None:
         """Write the last row and give back what was reserved and not charged. Logs what fails; raises nothing."""

@@ -10,11 +10,13 @@ from nodes.asking import Request, RequesterHost
 from nodes.client import open_session
 from nodes.errors import NodeError, TooManySessionsError
 from nodes.node import Node
+from nodes.partners import Partner
 from nodes.results import write_result
 from nodes.runner import Outcome, Runner
 from nodes.service import report
 from protocol.effects import Answer
 from protocol.errors import CancelledError, ProtocolError
+from protocol.intersect import IntersectRequester
 from protocol.messages import Role
 
 
@@ -62,36 +64,37 @@ class Query:
         Raises:
             NodeError, ProtocolError, PsiError: no answer, and why.
         """
-        node, sessions = self._node, self._node.sessions
-        partner = node.book.by_agency(self._request.partner)
-        if sessions.draining or not sessions.has_room(self._request.partner):
+        node, agency = self._node, self._request.partner
+        partner = node.book.by_agency(agency)
+        if node.sessions.draining or not node.sessions.has_room(agency):
             raise TooManySessionsError("expected room for one more session, got none")
         host = RequesterHost(node, partner, self._request)
-        session = await node.executor.storage(host.prepare)
-        outcome: Outcome | None = None
-        failure: Exception | None = None
+        try:
+            session = await node.executor.storage(host.prepare)
+            outcome = await self._converse(session, host, partner)
+            report(outcome, agency, session.session_id, Role.REQUESTER)
+            answer = outcome.done.result
+            if outcome.error is not None or not isinstance(answer, Answer):
+                raise outcome.error or _cancelled()
+            return await node.executor.storage(write_result, host, answer, outcome, session.session_id)
+        finally:
+            await node.executor.storage(host.close)
+
+    async def _converse(self, session: IntersectRequester, host: RequesterHost, partner: Partner) -> Outcome:
+        node, agency = self._node, partner.file.agency_id
         try:
             async with open_session(node.identity, node.book, partner) as channel:
                 runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
                 self._runner = runner
                 if self._cancelled:
                     runner.end(_cancelled())
-                with sessions.session(runner, partner.file.agency_id, Role.REQUESTER):
+                with node.sessions.session(runner, agency, Role.REQUESTER):
                     outcome = await runner.run()
-            failure = outcome.error
         except (NodeError, ProtocolError) as error:
-            failure = error
-        finally:
-            ctx = outcome.done.ctx if outcome is not None else None
-            await node.executor.storage(host.finish, failure, ctx)
-        if outcome is not None:
-            report(outcome, partner.file.agency_id, session.session_id, Role.REQUESTER)
-        if failure is not None or outcome is None:
-            raise failure or _cancelled()
-        answer = outcome.done.result
-        if not isinstance(answer, Answer) or host.snapshot is None:
-            raise AssertionError("expected a requester's session to end with an answer")
-        return await node.executor.storage(write_result, node, host, answer, outcome, session.session_id)
+            await node.executor.storage(host.finish, error, None)
+            raise
+        await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
+        return outcome
 
 
 def _cancelled() -> CancelledError:

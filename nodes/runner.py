@@ -112,7 +112,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One step of the storage queue. Steps of one session run one after the other."""
+    """One step of the storage queue. Steps of one session run one after the other, and are never interrupted."""
 
     run: Callable[[], Any]
     token: int | None
@@ -246,9 +246,6 @@ class Runner:
                     self._done = effect
                 case Compute():
                     self._start(effect.token, self._executor.compute(effect.job))
-                case ReadItems():
-                    read = self._executor.storage(self._host.read_items, effect)
-                    self._start(effect.token, read)
                 case _:
                     self._queue(effect)
 
@@ -281,6 +278,8 @@ class Runner:
                 task = _Task(
                     partial(spools.append, effect.spool, effect.row_bytes, effect.rows), None, len(effect.rows)
                 )
+            case ReadItems():
+                task = _Task(partial(host.read_items, effect), effect.token)
             case Sort():
                 task = _Task(partial(spools.sort, effect.spool, effect.row_bytes), effect.token)
             case ReadRows():

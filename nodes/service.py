@@ -146,6 +146,7 @@ class Service:
         with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):
             outcome = await _to_the_end(runner)
             await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
+            await node.executor.storage(host.close)
         channel.close()
         report(outcome, agency, session.session_id, Role.RESPONDER)
 

@@ -1,0 +1,164 @@
+"""`accord query`: ask a partner a question through the running node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from nodes.cli.output import json_option, print_facts, print_json, print_table
+from nodes.cli.progress import ProgressLine
+from nodes.control.client import ControlClient, connect
+from nodes.control.wire import QueryOrder
+from nodes.errors import MandateError, StorageError
+from nodes.fields import read_bounded
+from nodes.home import Home, write_private
+from nodes.mandate import parse_mandate
+from protocol.errors import Reason, RefusedError
+
+MAX_SHOWN_HITS: Final = 50
+
+# What each reason of a refusal means for the one who asked. Policy is told without its grounds, on purpose.
+_AFTER_REFUSAL: Final = {
+    Reason.POLICY: "The partner's rules or records do not allow it; it need not say why. Ask its contact point.",
+    Reason.BUSY: "The partner's node runs as many sessions as it may. Ask again in a few minutes.",
+    Reason.TOO_LARGE: "Ask with fewer kinds or a smaller data set: the partner limits how long a list may be.",
+    Reason.EXPIRED: "Compare the clocks of both nodes, and look at the period of the mandate.",
+    Reason.REPLAYED: "Ask again; if it repeats, tell the partner, because somebody may be repeating envelopes.",
+    Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
+    Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
+    Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
+    Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
+}
+
+
+@click.group(short_help="Ask a partner a question.")
+def command() -> None:
+    """Ask a partner a question through the node that serves this home."""
+
+
+@command.command()
+@click.option("--partner", required=True, metavar="ID", help="Agency to ask; see `accord partner list`.")
+@click.option("--data-set", required=True, metavar="NAME", help="Own data set whose identifiers are looked for.")
+@click.option("--ask", "asked", required=True, metavar="NAME", help="The partner's data set.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Identifier kind, again for more. Default: all.")
+@click.option(
+    "--mandate",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the legal basis; docs/samples/mandate.toml explains it.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the result instead of one in the node's results folder. Must not exist.",
+)
+@json_option
+@click.pass_obj
+def intersect(
+    home: Home,
+    partner: str,
+    data_set: str,
+    asked: str,
+    kinds: tuple[str, ...],
+    mandate: Path,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Find which identifiers of an own data set a partner's data set holds too.
+
+    The partner learns that you asked, why, and how many identifiers of each kind you hold; not which. You learn the
+    shared ones and how many it holds. A hit is a lead, not an identity.
+    """
+    if output is not None and output.exists():
+        raise StorageError(f"expected a new file for the result, got {output}, which is there")
+    text = read_bounded(mandate, MandateError, "mandate")
+    parse_mandate(text)  # a mistake shows before the node is asked
+    order = QueryOrder(partner, data_set, asked, kinds, text.decode("utf-8"))
+    try:
+        summary = asyncio.run(_ask(home, order, ProgressLine(quiet=as_json)))
+    except RefusedError as error:
+        _explain(error)
+        raise
+    file = Path(summary["file"])
+    if output is not None:
+        write_private(output, file.read_bytes(), replace=False)
+        file.unlink()
+        file = output
+    result = json.loads(file.read_bytes())
+    if as_json:
+        print_json({**result, "file": str(file)})
+    else:
+        _show(result, file)
+
+
+async def _ask(home: Home, order: QueryOrder, line: ProgressLine) -> dict[str, Any]:
+    """Ask, and let Ctrl-C end the query in good order: the partner gets a signed abort."""
+    async with connect(home) as node:
+        number = ""
+        interrupts: list[asyncio.Task[None]] = []
+
+        def interrupt() -> None:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait
+            interrupts.append(asyncio.ensure_future(_cancel(node, number)))
+
+        try:
+            async for event in node.query(order):
+                if event["event"] == "accepted":
+                    number = event["query"]
+                    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+                elif event["event"] == "progress":
+                    line.show(event)
+                elif event["event"] == "done":
+                    return dict(event["result"])
+        finally:
+            line.end()
+    raise AssertionError("expected the client to raise where a query does not end")
+
+
+async def _cancel(node: ControlClient, number: str) -> None:
+    click.echo("\ncancelling: the partner is told", err=True)
+    await node.cancel(number)
+
+
+def _explain(error: RefusedError) -> None:
+    _, _, reason = str(error).rpartition(": ")
+    if reason in _AFTER_REFUSAL:
+        click.echo(_AFTER_REFUSAL[Reason(reason)], err=True)
+
+
+def _show(result: dict[str, Any], file: Path) -> None:
+    click.echo("Leads, not identities: each hit says only that both lists hold the same identifier.\n")
+    hits = result["hits"]
+    rows = [
+        (hit["kind"], hit["strength"], hit["identifier"], "; ".join(_record(record) for record in hit["records"]))
+        for hit in hits[:MAX_SHOWN_HITS]
+    ]
+    print_table(("kind", "strength", "identifier", "own records"), rows, title="Shared identifiers")
+    if len(hits) > MAX_SHOWN_HITS:
+        click.echo(f"... and {len(hits) - MAX_SHOWN_HITS} more in the file below")
+    click.echo()
+    print_table(
+        ("kind", "own identifiers", "partner's identifiers", "shared"),
+        [(entry["kind"], entry["own"], entry["partner"], entry["shared"]) for entry in result["lists"]],
+        title="Sizes, which both sides now know",
+    )
+    click.echo()
+    print_facts(
+        {
+            "session": result["session"],
+            "seconds": result["seconds"],
+            "bytes": f"{result['sent_bytes']} sent, {result['received_bytes']} received",
+            "backend": result["backend"],
+            "result": file,
+        }
+    )
+
+
+def _record(record: dict[str, Any]) -> str:
+    shown = ", ".join(str(value) for value in record["display"].values())
+    return f"{record['reference']} ({shown})" if shown else str(record["reference"])
