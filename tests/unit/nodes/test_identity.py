@@ -91,6 +91,8 @@ def test_signatures_verify_and_bind_type_and_payload(agency: Agency) -> None:
     signature = signer.sign(pre_authentication_encoding("a", b"payload"))
     verify_signature(signer.public_key, "a", b"payload", signature, IdentityError, "x")
     small_order = bytes(32)
+    # With the identity as key, S = 1 and R = the base point satisfy the equation for every message (RFC 8032, 5.1.7).
+    identity, anyones = b"\x01" + bytes(31), b"\x58" + b"\x66" * 31 + b"\x01" + bytes(31)
     for key, kind, payload, forged in (
         (signer.public_key, "b", b"payload", signature),
         (signer.public_key, "a", b"payloae", signature),
@@ -99,6 +101,7 @@ def test_signatures_verify_and_bind_type_and_payload(agency: Agency) -> None:
         (signer.public_key, "a", b"payload", b""),
         (small_order, "a", b"payload", signature),
         (small_order, "a", b"payload", bytes(64)),
+        (identity, "a", b"payload", anyones),
         (b"", "a", b"payload", signature),
     ):
         with pytest.raises(IdentityError, match="x: expected a signature"):

@@ -342,6 +342,7 @@ class TestCopies:
         assert verify(agency, folder / "copy.db", head.hash) == head
         assert [p.name for p in folder.iterdir()] == ["copy.db"], "verifying leaves nothing behind"
         assert (folder / "copy.db").stat().st_mode & 0o777 == 0o600
+        assert (folder / "copy.db").read_bytes()[18:20] == b"\x01\x01", "no log expected (sqlite.org/fileformat.html)"
         folder.chmod(0o700)
 
     def test_a_plain_copy_with_its_log_verifies(self, agency: Agency, ledger: Ledger, tmp_path: Path) -> None:
@@ -349,6 +350,20 @@ class TestCopies:
         for file in agency.home.path.glob("ledger.db*"):
             shutil.copy(file, tmp_path / file.name)
         assert verify(agency, tmp_path / "ledger.db") == head
+
+    def test_a_plain_copy_without_a_log_verifies_and_gets_none(self, agency: Agency, tmp_path: Path) -> None:
+        ledger = open_ledger(agency)
+        head = fill(ledger)
+        ledger.close()
+        folder = tmp_path / "archive"
+        folder.mkdir()
+        shutil.copy(agency.home.ledger_file, folder / "copy.db")
+        seen: list[str] = []
+        file = LedgerFile(folder / "copy.db", copied=True)
+        for _ in file.entries():
+            seen.extend(p.name for p in folder.iterdir())
+        assert set(seen) == {"copy.db"}
+        assert verify(agency, folder / "copy.db") == head
 
     def test_export_never_overwrites(self, agency: Agency, ledger: Ledger, tmp_path: Path) -> None:
         (tmp_path / "there").write_bytes(b"x")

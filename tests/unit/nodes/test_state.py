@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,12 @@ class TestNonces:
             state.remember_nonce("p", b"n", expires_ms, late_ms - CLOCK_STEP_MS)
         with pytest.raises(ClockError, match="301 s behind"):
             state.remember_nonce("p", b"n", expires_ms, late_ms - CLOCK_STEP_MS - 1000)
+
+    def test_small_steps_back_do_not_add_up(self, state: State) -> None:
+        state.consume_seed(b"0", NOW_MS)
+        state.consume_seed(b"1", NOW_MS - CLOCK_STEP_MS + 1)
+        with pytest.raises(ClockError):
+            state.consume_seed(b"2", NOW_MS - 2 * CLOCK_STEP_MS + 2)
 
     def test_expired_ones_are_forgotten(self, home: Home, state: State) -> None:
         for number in range(50):
@@ -174,6 +182,9 @@ class TestBudgets:
         # A step back over midnight, within tolerance: both days count.
         with pytest.raises(BudgetError):
             state.reserve(b"3", "p", "d", 1, 100, midnight_ms - 1)
+        state.reserve(b"5", "q", "d", 100, 100, midnight_ms)
+        with pytest.raises(BudgetError):
+            state.reserve(b"6", "q", "d", 1, 100, midnight_ms - 1)
         with pytest.raises(ClockError):
             state.reserve(b"3", "p", "d", 1, 100, midnight_ms - DAY_MS)
         state.reserve(b"4", "p", "d", 100, 100, midnight_ms + 2 * DAY_MS)
@@ -213,6 +224,18 @@ class TestFaults:
         blocker.close()
         second.remember_nonce("p", b"n", NOW_MS + 1, NOW_MS)
         second.close()
+
+    def test_whoever_waits_for_the_lock_then_sees_what_the_other_wrote(self, home: Home, state: State) -> None:
+        other = sqlite3.connect(home.state_file, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(state.remember_nonce, "p", b"n", NOW_MS + HOUR_MS, NOW_MS)
+            time.sleep(0.2)
+            other.execute("INSERT INTO nonces VALUES ('p', x'6e', ?)", (NOW_MS + HOUR_MS,))
+            other.execute("COMMIT")
+            with pytest.raises(ReplayError):
+                waiting.result(timeout=30)
+        other.close()
 
     @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\x00" + b"\xff" * 4080])
     def test_a_damaged_file_is_an_error(self, home: Home, content: bytes) -> None:
