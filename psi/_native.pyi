@@ -7,6 +7,8 @@ from typing_extensions import Buffer
 CHUNK_ELEMENTS: Final[int]
 TAG_BYTES: Final[int]
 MAX_INPUT_BYTES: Final[int]
+NOTE_BYTES: Final[int]
+DST_NOTE: Final[str]
 BATCH_PROOF_DSTS: Final[list[str]]
 
 class NativeError(Exception):
@@ -47,3 +49,7 @@ def verify_and_finalize(
     proof: Buffer,
 ) -> bytes: ...
 def tags(backend: str, data: Buffer, offsets: Buffer, dst: Buffer, oprf_key: Buffer) -> bytes: ...
+def seal_notes(
+    backend: str, data: Buffer, offsets: Buffer, dst: Buffer, oprf_key: Buffer, context: Buffer, plain: Buffer
+) -> bytes: ...
+def open_notes(outputs: Buffer, rows: Buffer, context: Buffer) -> tuple[bytes, bytes]: ...

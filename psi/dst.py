@@ -55,3 +55,6 @@ STREAM_KEY: Final = "accord/v1"
 BATCH_PROOF_STATEMENT: Final = "accord/v1/batch-proof-statement"  # w
 BATCH_PROOF_NONCE: Final = "accord/v1/batch-proof-nonce"  # t
 BATCH_PROOF_CHALLENGE: Final = "accord/v1/batch-proof-challenge"  # c
+
+# The first part of a note key's HKDF info. The native core has the same; a test compares them.
+NOTE: Final = "accord/v1/note"

@@ -241,3 +241,17 @@ def tags(items: Items, dst: Buffer, oprf_key: Buffer, *, backend: str | None = N
 
 
 _selected = backend  # under a name that no parameter hides
+
+
+def seal_notes(
+    items: Items, dst: Buffer, oprf_key: Buffer, context: Buffer, notes: Buffer, *, backend: str | None = None
+) -> bytes:
+    """psi.notes.seal_notes."""
+    with _errors():
+        return _native.seal_notes(backend or _selected(), items.data, items.offsets, dst, oprf_key, context, notes)
+
+
+def open_notes(outputs: Buffer, rows: Buffer, context: Buffer) -> tuple[bytes, bytes]:
+    """psi.notes.open_notes."""
+    with _errors():
+        return _native.open_notes(outputs, rows, context)

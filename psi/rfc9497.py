@@ -133,7 +133,7 @@ def verify_proof(mode: Mode, public_key: bytes, c: Sequence[bytes], d: Sequence[
         ProofError: the proof does not verify, or is not a pair of canonical scalars.
         ElementError: an element or the public key is not canonical, or is the identity.
 
-    Security: sound for small batches only; see docs/adr/0001 for why a query uses its own proof.
+    Security: sound for small batches only; see docs/adr/0003 for why a query uses its own proof.
     """
     for element in (public_key, *c, *d):
         group.check(element)

@@ -2,7 +2,7 @@
 
 Private keys and blinds are stream keys (psi.keystream); their scalars never leave native code. The blind is additive,
 which is safe only because an evaluation is verified before it is unblinded: the two are one call here, and nothing
-else in psi unblinds (docs/adr/0001).
+else in psi unblinds (docs/adr/0002).
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ mod _native {
     use crate::error::Error;
     use crate::hash::Expander;
     use crate::items;
+    use crate::notes;
     use crate::parallel;
     use crate::proof;
     use crate::voprf;
@@ -44,6 +45,8 @@ mod _native {
         module.add("CHUNK_ELEMENTS", voprf::CHUNK_ELEMENTS)?;
         module.add("TAG_BYTES", voprf::TAG_BYTES)?;
         module.add("MAX_INPUT_BYTES", items::MAX_INPUT_BYTES)?;
+        module.add("NOTE_BYTES", notes::NOTE_BYTES)?;
+        module.add("DST_NOTE", notes::DST_NOTE)?;
         module.add("BATCH_PROOF_DSTS", [proof::DST_STATEMENT, proof::DST_NONCE, proof::DST_CHALLENGE])
     }
 
@@ -330,5 +333,41 @@ mod _native {
         let dst = Expander::new(dst.bytes()).map_err(raised)?;
         let oprf_key = oprf_key.stream_key()?;
         filled(py, items.len(), |out| voprf::tags(backend, items, &dst, &oprf_key, out))
+    }
+
+    #[pyfunction]
+    #[allow(clippy::too_many_arguments)] // as notes::seal
+    fn seal_notes<'py>(
+        py: Python<'py>,
+        backend: &str,
+        data: Buffer,
+        offsets: Buffer,
+        dst: Buffer,
+        oprf_key: Buffer,
+        context: Buffer,
+        plain: Buffer,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let backend = backend::by_name(backend).map_err(raised)?;
+        let batch = Batch::new(data, &offsets)?;
+        let items = batch.items()?;
+        let dst = Expander::new(dst.bytes()).map_err(raised)?;
+        let oprf_key = oprf_key.stream_key()?;
+        let (context, plain) = (context.bytes(), plain.rows("notes")?);
+        filled(py, items.len(), |out| notes::seal(backend, items, &dst, &oprf_key, context, plain, out))
+    }
+
+    /// Returns (notes, a byte each: whether it was authentic).
+    #[pyfunction]
+    fn open_notes<'py>(
+        py: Python<'py>,
+        outputs: Buffer,
+        rows: Buffer,
+        context: Buffer,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let (outputs, rows) = (outputs.rows("outputs")?, rows.rows("tag rows")?);
+        let context = context.bytes();
+        let mut flags = vec![0u8; outputs.len()];
+        let opened = filled(py, outputs.len(), |out| notes::open(outputs, rows, context, &mut flags, out))?;
+        Ok((opened, PyBytes::new(py, &flags)))
     }
 }

@@ -20,7 +20,7 @@ pub const CHUNK_ELEMENTS: usize = 32_768;
 pub const TAG_BYTES: usize = 16;
 
 /// The private key is scalar 0 of its stream.
-fn private_key(oprf_key: &StreamKey) -> Result<Zeroizing<Scalar>, Error> {
+pub(crate) fn private_key(oprf_key: &StreamKey) -> Result<Zeroizing<Scalar>, Error> {
     oprf_key.scalar(0)
 }
 
@@ -123,6 +123,6 @@ fn check_chunk(count: usize) -> Result<(), Error> {
     Err(Error::length("chunk", format!("1 to {CHUNK_ELEMENTS} elements"), count))
 }
 
-fn expect_count(what: &'static str, expected: usize, got: usize) -> Result<(), Error> {
+pub(crate) fn expect_count(what: &'static str, expected: usize, got: usize) -> Result<(), Error> {
     if expected == got { Ok(()) } else { Err(Error::length(what, expected, got)) }
 }
