@@ -1,0 +1,201 @@
+"""Two real agencies on this machine: folders, certificates, data, and `accord serve` in processes of their own.
+
+Everything happens as operators do it. What a test may look at afterwards: what commands say, log files, ledgers, folders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from nodes.config import load_config
+from nodes.home import Home, write_private
+from tests.cli.command import Outcome, accord, accord_process
+
+ACCORD: Final = [sys.executable, "-c", "from nodes.cli.main import main; main()"]
+READY_SECONDS: Final = 30.0
+REALM: Final = "exercise"
+
+MAPPING: Final = """
+realm = "exercise"
+reference = "ref"
+display = ["name"]
+
+[[identifier]]
+kind = "passport-number"
+number = "number"
+"""
+
+MANDATE: Final = """
+[mandate]
+purpose = "exercise"
+instrument = "Exercise order"
+reference = "EX-1"
+case_reference = "CASE-1"
+officer = "Exercise control"
+offence_category = "exercise"
+handling_code = "H0"
+urgency = "routine"
+not_before = 2020-01-01T00:00:00Z
+not_after = 2099-12-31T00:00:00Z
+"""
+
+
+def rules(partner: str, direction: str, *, allow: bool = True) -> str:
+    return f"""
+[[rules]]
+id = "{direction}-{partner}"
+effect = "{"allow" if allow else "refuse"}"
+direction = "{direction}"
+partners = ["{partner}"]
+queries = ["intersect"]
+reveals = ["shared-identifiers"]
+data_sets = ["*"]
+kinds = ["*"]
+purposes = ["*"]
+instruments = ["*"]
+max_elements_per_list = 1000000
+max_elements_per_day = 100000000
+max_duration_seconds = 3600
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def number(value: int) -> str:
+    """A passport number as the exercise writes it."""
+    return f"X{value:08}"
+
+
+@dataclass
+class NodeUnderTest:
+    """One agency's node: a home, and perhaps a process that serves it."""
+
+    home: Path
+    agency: str
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def log(self) -> Path:
+        return self.home.with_name(f"{self.agency}.log")
+
+    def accord(self, *arguments: object) -> Outcome:
+        """Run a command in this process."""
+        return accord(self.home, *arguments)
+
+    def must(self, *arguments: object) -> Outcome:
+        outcome = self.accord(*arguments)
+        assert outcome.code == 0, outcome.err
+        return outcome
+
+    def serve(self, *, wait: bool = True) -> None:
+        """Start the node and wait until it says that it is ready."""
+        with self.log.open("ab") as log:
+            begin = log.tell()
+            self.process = subprocess.Popen(
+                [*ACCORD, "--home", str(self.home), "serve", "--grace", "2"],
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while wait and b"event=ready" not in self.log.read_bytes()[begin:]:
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """Stop the node as a service manager does; return its exit code."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(20)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+    def hold(self, values: Iterable[int], data_set: str = "suspects") -> None:
+        """Import a list."""
+        file, mapping = self.home.with_name(f"{self.agency}.csv"), self.home.with_name("mapping.toml")
+        rows = [f"{self.agency}-{value},Person {value},{number(value)}" for value in values]
+        file.write_text("\n".join(["ref,name,number", *rows, f"{self.agency}-0000,Nobody,"]) + "\n")
+        mapping.write_text(MAPPING)
+        import_csv(self.home, data_set, file, mapping)
+
+    def write_rules(self, *texts: str) -> None:
+        write_private(Home(self.home).rules_file, "\n".join(texts).encode())
+
+    def ask(self, partner: str, *more: object) -> Outcome:
+        """Ask, as an operator in a terminal of its own."""
+        return accord_process(*self.query_arguments(partner, *more))
+
+    def query_arguments(self, partner: str, *more: object) -> list[str]:
+        mandate = self.home.with_name("mandate.toml")
+        mandate.write_text(MANDATE)
+        asked = ["query", "intersect", "--partner", partner, "--data-set", "suspects", "--ask", "suspects"]
+        return ["--home", str(self.home), *asked, "--mandate", str(mandate), *map(str, more)]
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Verify the ledger, and return its rows."""
+        self.must("ledger", "verify")
+        return list(json.loads(self.must("ledger", "show", "--json").out))
+
+    def log_text(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+
+def make_node(folder: Path, agency: str, address_port: int | None = None) -> NodeUnderTest:
+    """Make a home whose partners reach it at `address_port` (a test's proxy), or where it listens."""
+    port = free_port()
+    node = NodeUnderTest(folder / agency, agency, port)
+    options = ["--agency-id", agency, "--name", f"Agency {agency}", "--realm", REALM]
+    node.must("init", *options, "--address", f"127.0.0.1:{address_port or port}")
+    if address_port is not None:
+        file = Home(node.home).config_file
+        text = file.read_text().replace(f'listen = "127.0.0.1:{address_port}"', f'listen = "127.0.0.1:{port}"')
+        write_private(file, text.encode())
+        assert load_config(Home(node.home)).listen.endswith(str(port))
+    return node
+
+
+def introduce(*nodes: NodeUnderTest) -> None:
+    """Exchange partner files, and confirm fingerprints over a channel that the test trusts."""
+    for node in nodes:
+        file = node.home.with_name(f"{node.agency}.partner")
+        fingerprint = node.must("partner", "export", file, "--json").json["fingerprint"]
+        for other in nodes:
+            if other is not node:
+                other.must("partner", "add", file, "--fingerprint", fingerprint, "--json")
+
+
+def import_csv(home: Path, data_set: str, file: Path, mapping: Path) -> None:
+    from datetime import UTC, datetime
+
+    from nodes.identity import load_identity
+    from nodes.registry import Registry, csv_source, import_source, load_mapping
+
+    config = load_config(Home(home))
+    identity = load_identity(Home(home), config.agency_id, time.time_ns() // 1_000_000)
+    registry = Registry(config.paths.registry, identity.storage_key, config.realm)
+    import_source(registry, data_set, csv_source(file, load_mapping(mapping)), datetime.now(UTC))
