@@ -21,6 +21,7 @@ from psi.errors import (
 from psi.items import Items
 from psi.keystream import keystream_scalars, stream_key
 from psi.native import available_backends, backend, check_elements
+from psi.notes import NOTE_BYTES, NOTED_TAG_BYTES, open_notes, seal_notes
 from psi.voprf import (
     CHUNK_ELEMENTS,
     ELEMENT_BYTES,

@@ -18,8 +18,7 @@ from protocol.effects import Effect
 from protocol.errors import PublicKeyError, SizeError
 from protocol.messages import PacketType, Query, Role
 from protocol.session import Handler
-from psi import SUITE, ChunkStatement, ElementError, lp, stream_key
-from psi.native import check_elements
+from psi import SUITE, ChunkStatement, ElementError, check_elements, lp, stream_key
 
 PROOF_BYTES: Final = 64
 TAGS_SALT_BYTES: Final = 32
