@@ -20,6 +20,7 @@ from nodes.config import AGENCY_ID
 from nodes.errors import NodeError, RefusedByRulesError, RulesError
 from nodes.fields import NAME, Fields, parse_toml
 from nodes.home import Home, read_private
+from protocol.identifiers import KINDS
 from protocol.messages import Envelope, Query, Reveals, Role
 
 ANY: Final = "*"
@@ -217,7 +218,7 @@ def _rule(table: Fields) -> Rule:
             queries=_words(table, "queries", list(Query)),
             reveals=_words(table, "reveals", list(Reveals)),
             data_sets=_selector(table, "data_sets", NAME),
-            kinds=_selector(table, "kinds", NAME),
+            kinds=_words(table, "kinds", list(KINDS)),
             purposes=_selector(table, "purposes", None),
             instruments=_selector(table, "instruments", None),
             max_elements_per_list=table.integer("max_elements_per_list", 0, MAX_ELEMENTS),

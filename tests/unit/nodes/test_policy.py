@@ -73,7 +73,7 @@ def test_limits_of_the_deciding_rule_hold() -> None:
 
 
 def test_order_decides_and_a_refusal_needs_only_one_kind() -> None:
-    wallets = replace(FACTS, lists=(("passport", 1), ("wallet", 1)))
+    wallets = replace(FACTS, lists=(("passport", 1), ("crypto-wallet", 1)))
     assert decide(wallets, RULES) == Decision(False, Ground.REFUSED_BY_RULE, "never-wallets")
     all_kinds = replace(RULES[1], kinds=frozenset({"*"}))
     assert decide(wallets, (all_kinds, RULES[0])).allowed is True
@@ -147,6 +147,7 @@ def test_every_key_of_a_rule_is_required() -> None:
         ('["p1"]', "[1]", "partners: .*got a whole number"),
         ('["intersect"]', '["interesct"]', "queries: .*unknown word"),
         ('["shared-identifiers"]', '["all"]', "reveals: .*unknown word"),
+        ('["passport"]', '["passports"]', "kinds: .*unknown word"),
         ("= 5000", "= -1", "out of range"),
         ("= 5000", "= 5000.0", "a decimal number"),
         ("= 70", "= 0", "out of range"),
@@ -176,7 +177,7 @@ def test_a_file_cut_off_anywhere_never_allows_more_than_the_whole() -> None:
     asked = [
         replace(FACTS, direction=direction, lists=((kind, size),))
         for direction in Direction
-        for kind in ("passport", "wallet")
+        for kind in ("passport", "crypto-wallet")
         for size in (0, 1, 200_000, 200_001, 1_000_000)
     ]
     full = [_allows(RULES, facts) for facts in asked]
