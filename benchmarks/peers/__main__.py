@@ -1,0 +1,30 @@
+"""`accord bench peers`: accord's own query and other systems' on the same lists, in the same run."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import results
+from benchmarks.comparison import System, add_arguments, run_sizes
+from benchmarks.lists import Size
+from benchmarks.nodes import Accord
+from benchmarks.peers.systems import PEERS
+
+SIZES = ("1000", "20000", "100000")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = results.parser("Compare whole queries with other systems, each installed on demand.")
+    add_arguments(parser, SIZES, repetitions=3)
+    names = [peer.name for peer in PEERS]
+    parser.add_argument("--peers", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.sizes, arguments.repetitions = [Size(1000, 1000)], 1
+    systems: list[System] = [Accord(), *(peer for peer in PEERS if peer.name in arguments.peers)]
+    sys.exit(0 if run_sizes("peers", arguments, systems) else 1)
+
+
+if __name__ == "__main__":
+    main()
