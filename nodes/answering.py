@@ -33,7 +33,6 @@ class ResponderHost(CaseFile):
     def __init__(self, node: Node, partner: Partner, turn_away: Reason | None) -> None:
         super().__init__(node, partner)
         self._turn_away = turn_away
-        self._rule = ""
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         """Decide, in this order: room, replay, size, rules, data set, budget; and write down what was decided.
@@ -60,9 +59,9 @@ class ResponderHost(CaseFile):
             if error.reason is Reason.STORAGE:
                 raise
             told = error.reason if error.reason in _TOLD else Reason.POLICY
-            return self._refuse(told, error.code)
+            return self._refuse(told, error)
         self.elements = sum(sizes) + sum(entry.size for entry in envelope.lists)
-        self.record(Event.DECISION, decision="allowed", rule=self._rule, snapshot=str(snapshot.version), sizes=sizes)
+        self.record_decision(None, snapshot=str(snapshot.version), sizes=sizes)
         return Admission(sizes, snapshot.root)
 
     def _open(self, effect: Admit) -> tuple[Snapshot, tuple[int, ...]]:
@@ -70,15 +69,13 @@ class ResponderHost(CaseFile):
         expires_ms = envelope.not_after_ms + limits.clock_skew_seconds * 1000
         node.state.remember_nonce(self.partner, envelope.nonce, expires_ms, node.now_ms())
         self._check_sizes([entry.size for entry in envelope.lists], TooManyElementsError)
-        decision = node.rules.decide(Facts.incoming(envelope))
-        self._rule = decision.rule_id
-        self.obligations = decision.enforce()
+        obligations = self.decide(Facts.incoming(envelope))
         data_set = envelope.participant(Role.RESPONDER).data_set
         self.snapshot = snapshot = node.registry.open(data_set)
         sizes = tuple(snapshot.size(entry.kind) for entry in envelope.lists)
         self._check_sizes(sizes, RefusedByRulesError)  # depends on own data, so told as such
         elements = sum(entry.size for entry in envelope.lists)
-        self.reserve(effect.envelope_digest, data_set, elements, self.obligations.max_elements_per_day)
+        self.reserve(effect.envelope_digest, data_set, elements, obligations.max_elements_per_day)
         return snapshot, sizes
 
     def _check_sizes(self, sizes: Sequence[int], error: type[NodeError]) -> None:
@@ -86,8 +83,8 @@ class ResponderHost(CaseFile):
         if max(sizes) > limit:
             raise error(f"expected at most {limit} elements in a list, got {max(sizes)}")
 
-    def _refuse(self, told: Reason, true_reason: str) -> Rejection:
-        self.record(Event.DECISION, decision="refused", rule=self._rule, reason=true_reason)
+    def _refuse(self, told: Reason, truth: NodeError | str) -> Rejection:
+        self.record_decision(truth)
         return Rejection(told)
 
     def charge(self, effect: Charge) -> None:

@@ -77,7 +77,7 @@ class RequesterHost(CaseFile):
             return self._prepare()
         except NodeError as error:
             self.release()
-            self.record(Event.DECISION, decision="refused", reason=error.code)
+            self.record_decision(error)
             raise
 
     def _prepare(self) -> IntersectRequester:
@@ -92,7 +92,7 @@ class RequesterHost(CaseFile):
             sizes=tuple(entry.size for entry in lists),
             snapshot=str(self.snapshot.version),
         )
-        decision = node.rules.decide(
+        obligations = self.decide(
             Facts(
                 direction=Direction.OUTGOING,
                 partner=self.partner,
@@ -104,13 +104,12 @@ class RequesterHost(CaseFile):
                 instrument=mandate.legal_basis.instrument,
             )
         )
-        self.obligations = decision.enforce()
         self.elements = sum(entry.size for entry in lists)
         nonce = os.urandom(NONCE_BYTES)
         # Own limits are kept apart from what the partner may ask of us: its data sets bear its name here.
-        limit = self.obligations.max_elements_per_day
+        limit = obligations.max_elements_per_day
         self.reserve(nonce, f"{self.partner}:{request.asked}", self.elements, limit)
-        self.record(Event.DECISION, decision="allowed", rule=decision.rule_id)
+        self.record_decision(None)
         question = Question(
             data_set=request.asked,
             operator=request.operator,

@@ -10,12 +10,12 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from nodes.errors import NodeError, StorageError
+from nodes.errors import NodeError, RefusedByRulesError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
 from nodes.node import Node
 from nodes.partners import Partner
-from nodes.policy import Obligations
+from nodes.policy import Decision, Facts, Obligations
 from nodes.registry import Snapshot
 from protocol.effects import ConsumeSeed, Evidence, ReadItems
 from protocol.errors import AbortedError, RefusedError, RejectedError
@@ -40,6 +40,7 @@ class CaseFile:
         self.partner_elements = 0  # that the partner may work on without a word
         self.obligations: Obligations | None = None
         self.facts = Entry(event=Event.ABORT, partner=self.partner)
+        self.decision: Decision | None = None
         self.reservation = b""
         self.snapshot: Snapshot | None = None
         self._evidence: list[Evidence] = []
@@ -96,6 +97,24 @@ class CaseFile:
         """Append a row about this session, durably, with the signed messages since the last one."""
         self.node.ledger.append(replace(self.facts, event=event, **facts), self.node.now_ms(), self._evidence)
         self._evidence = []
+
+    def decide(self, facts: Facts) -> Obligations:
+        """Ask the rules. Raises RefusedByRulesError."""
+        self.decision = self.node.rules.decide(facts)
+        self.obligations = self.decision.enforce()
+        return self.obligations
+
+    def record_decision(self, error: NodeError | str | None, **facts: Any) -> None:
+        """Append the row that says whether the request was allowed, by which rule, or why not."""
+        decision = self.decision
+        rule = decision.rule_id if decision is not None else ""
+        if error is None:
+            self.record(Event.DECISION, decision="allowed", rule=rule, **facts)
+            return
+        why = error.code if isinstance(error, NodeError) else error
+        if isinstance(error, RefusedByRulesError) and decision is not None and not decision.allowed:
+            why = decision.ground.value
+        self.record(Event.DECISION, decision="refused", rule=rule, reason=why, **facts)
 
     def reserve(self, reservation: bytes, data_set: str, elements: int, limit_elements: int) -> None:
         """Set budget aside; `finish` gives it back unless it was charged."""

@@ -139,6 +139,11 @@ class State:
                 raise SeedConsumedError("expected a fresh session seed, got one that was used before")
             connection.execute("INSERT INTO seeds VALUES (?, ?)", (commitment, now_ms))
 
+    def check_clock(self, now_ms: int) -> None:
+        """Note the time. Raises ClockError: it stands before what this node has already seen."""
+        with self._at(now_ms):
+            pass
+
     def close(self) -> None:
         """Release the file."""
         self._database.close()

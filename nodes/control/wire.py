@@ -35,13 +35,9 @@ class QueryOrder:
     mandate: str
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "asked": self.asked,
-            "data_set": self.data_set,
-            "kinds": list(self.kinds),
-            "mandate": self.mandate,
-            "partner": self.partner,
-        }
+        kinds = {"kinds": list(self.kinds)} if self.kinds else {}
+        names = {"asked": self.asked, "data_set": self.data_set, "partner": self.partner}
+        return {**names, **kinds, "mandate": self.mandate}
 
     @classmethod
     def parse(cls, data: bytes) -> QueryOrder:
