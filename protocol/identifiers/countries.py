@@ -17,6 +17,7 @@ Decided here, since no standard decides it:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from protocol.identifiers.errors import CountryAmbiguousError, CountryMissingError, CountryUnknownError
@@ -340,6 +341,7 @@ _CODES: Final = _parse(TABLE + OTHER_ISSUERS)
 _AMBIGUOUS: Final = frozenset(map(name_key, AMBIGUOUS))
 
 
+@lru_cache(maxsize=4096)  # names of countries, the same few in a whole file
 def resolve(name: str) -> str:
     """Return the alpha-3 code of an issuing country given by code, name or adjective.
 

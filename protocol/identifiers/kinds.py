@@ -94,7 +94,7 @@ def split_canonical(canonical: bytes) -> tuple[bytes, ...]:
 
 def _document_number(raw: str) -> bytes:
     number = fold_number(raw)
-    if not any(map(str.isdigit, number)):
+    if number.isalpha():
         raise NoDigitError("expected a number with at least one digit, got letters alone")
     if len(number) < MIN_DOCUMENT_CHARACTERS:
         raise TooShortError(f"expected at least {MIN_DOCUMENT_CHARACTERS} letters and digits, got {len(number)}")
