@@ -60,6 +60,7 @@ class ErrorRow:
 
 
 _DEFECT: Final = "Report this as a defect with the message above; the session was ended."
+_REJECTED: Final = "The value was not imported; docs/identifiers.md says what each reason means."
 _BROKEN: Final = "The partner's node broke the protocol: compare versions, then ask its operators to look."
 
 # (gRPC status, exit code) -> error code -> advice
@@ -88,6 +89,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
         "unknown-backend": "Unset ACCORD_BACKEND, or name one that `accord doctor` lists.",
         "profile-mismatch": "Bring both nodes to versions with the same identifier profile.",
+        "snapshot-profile-outdated": "Import the data set again: its identifiers follow an older profile.",
         "clock-set-back": "Set the clock right; if it ran ahead before, restore state.db from before that.",
         "partner-conflict": "See `accord partner show`; remove the old entry if the agency has a new key.",
         "bad-partner-book": "Restore partners.json from the backup, or add the partners again.",
@@ -107,6 +109,9 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("FAILED_PRECONDITION", ExitCode.UNEXPECTED): {
         "demo-failed": "Look at the two logs that the message names; run it again with --keep to see all files.",
     },
+    ("NOT_FOUND", ExitCode.CONFIGURATION): {
+        "unknown-data-set": "See `accord registry list`; import records with `accord registry import`.",
+    },
     ("UNAUTHENTICATED", ExitCode.CONFIGURATION): {
         "unknown-partner": "See `accord partner list`; add the partner with `accord partner add`.",
     },
@@ -118,10 +123,28 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "partner-inactive": "If it should be active again, run `accord partner resume`.",
     },
     ("INVALID_ARGUMENT", ExitCode.INPUT): {
+        "bad-identifier": _REJECTED,
+        "check-digit": _REJECTED,
+        "country-ambiguous": _REJECTED,
+        "country-missing": _REJECTED,
+        "country-unknown": _REJECTED,
+        "empty": _REJECTED,
+        "masked": _REJECTED,
+        "no-digit": _REJECTED,
+        "placeholder": _REJECTED,
+        "too-long": _REJECTED,
+        "too-short": _REJECTED,
+        "unsupported-character": _REJECTED,
+        "wrong-format": _REJECTED,
+        "bad-source": "Nothing was imported and the data set is unchanged; correct or replace the file.",
+        "bad-mapping": "Correct the mapping file; docs/samples/mapping.toml explains each key.",
+        "bad-data-set-name": "Choose a name like `persons-2026`: a-z, 0-9, '-' and '_'.",
+        "bad-exercise": "See `accord exercise generate --help` for the limits.",
         "bad-partner-file": "Ask the partner to run `accord partner export` again and send the new file.",
         "bad-mandate": "Correct the mandate file; docs/samples/mandate.toml explains each key.",
     },
     ("FAILED_PRECONDITION", ExitCode.INPUT): {
+        "source-realm-mismatch": "Import exercise data into an exercise node, real records into a production node.",
         "bad-question": "Correct the option that the message names; see `accord query intersect --help`.",
         "mandate-not-valid-now": "Obtain a mandate that covers today, or check this machine's clock.",
     },
@@ -195,9 +218,12 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "state-failed": "Nothing was disclosed; free space or repair the disk, then try again.",
     },
     ("DATA_LOSS", ExitCode.STORAGE): {
+        "sealed-file-damaged": "Find out who changed the file, then import the data set again from its source.",
+        "snapshot-damaged": "Import the data set again from its source; `accord registry check` finds others.",
         "ledger-broken": "Stop the node, keep the file as evidence, compare it with the last export.",
     },
     ("ABORTED", ExitCode.STORAGE): {
+        "import-running": "Wait until the other import has ended, then run it again.",
         "seed-consumed": "Start a new session; if it happens again, ask whether a backup was restored.",
     },
 }

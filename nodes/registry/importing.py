@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from nodes.registry.columns import Column, ColumnBuilder
@@ -20,7 +21,13 @@ Progress = Callable[[int, int], None]  # bytes of the source that were read, rec
 
 
 def import_source(
-    registry: Registry, data_set: str, source: Source, now: datetime, progress: Progress | None = None
+    registry: Registry,
+    data_set: str,
+    source: Source,
+    now: datetime,
+    *,
+    progress: Progress | None = None,
+    record: Callable[[ImportReport], None] | None = None,
 ) -> ImportReport:
     """Import a file into a data set and make the result its current snapshot.
 
@@ -29,6 +36,8 @@ def import_source(
         source: the file and how to read it.
         now: with time zone; becomes the snapshot's time.
         progress: called now and then.
+        record: called when the snapshot is durable and not yet current, to note the import in the ledger; if it
+            raises, the current snapshot stays.
 
     Returns:
         What was accepted, merged and rejected, without any value.
@@ -52,7 +61,7 @@ def import_source(
                 if isinstance(row, RejectedRow):
                     report.rows.reject(row.reason, row.row)
                     continue
-                record = writer.add_record(Record(row.reference, row.display))
+                number = writer.add_record(Record(row.reference, row.display))
                 report.records += 1
                 for reason in row.remarks:
                     report.rows.reject(reason, row.row)
@@ -60,7 +69,7 @@ def import_source(
                     report.kinds[name].reject(reason, row.row)
                 for name, fields in row.values:
                     try:
-                        builders[name].add(KINDS[name].canonicalize(*fields), record)
+                        builders[name].add(KINDS[name].canonicalize(*fields), number)
                     except IdentifierError as error:
                         report.kinds[name].reject(error.code, row.row)
                     else:
@@ -74,7 +83,7 @@ def import_source(
                 profile_hash(),
                 lambda: {"realm": source.realm, "created_at": created_at, "report": report.to_json()},
             )
-        registry.publish(data_set, draft)
+        registry.publish(data_set, draft, partial(record, report) if record else None)
     return report
 
 

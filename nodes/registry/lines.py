@@ -77,7 +77,7 @@ def read_records(
                 continue
             if not cells:
                 continue
-            if any(len(cell) > MAX_FIELD_CHARACTERS for cell in cells):
+            if lines.record_characters > MAX_FIELD_CHARACTERS and any(len(c) > MAX_FIELD_CHARACTERS for c in cells):
                 yield RejectedRow(first, "field-too-long")
             else:
                 yield first, cells

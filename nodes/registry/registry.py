@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,9 +131,19 @@ class Registry:
         finally:
             os.close(descriptor)
 
-    def publish(self, data_set: str, draft: Draft) -> None:
-        """Make a written snapshot the current one, and remove those before the previous."""
+    def publish(self, data_set: str, draft: Draft, record: Callable[[], None] | None = None) -> None:
+        """Make a written snapshot the current one, and remove those before the previous.
+
+        Args:
+            record: called first; if it raises, the written snapshot is removed.
+        """
         previous = self._current(data_set)
+        if record:
+            try:
+                record()
+            except BaseException:
+                draft.path.unlink(missing_ok=True)
+                raise
         write_private(self._folder(data_set) / _POINTER, f"{draft.version}\n".encode())
         for version in self._versions(self._folder(data_set)):
             if version not in (draft.version, previous):

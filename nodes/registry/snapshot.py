@@ -32,6 +32,7 @@ DST_ROOT: Final = "accord/v1/snapshot-root"
 MAX_MANIFEST_BYTES: Final = 1 << 22
 BLOCK_ITEMS: Final = 1 << 15  # read at once when a whole column is checked
 _TRAILER_BYTES: Final = 4
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,7 @@ class SnapshotWriter:
 
     def add_record(self, record: Record) -> int:
         """Append a record; return its number."""
-        text = json.dumps([record.reference, record.display], ensure_ascii=False, separators=(",", ":"))
-        self._file.write(text.encode())
+        self._file.write(_to_json((record.reference, record.display)).encode())
         self._ends.append(self._file.size)
         return len(self._ends) - 1
 
@@ -113,7 +113,7 @@ class SnapshotWriter:
             "kinds": kinds,
             **about(),
         }
-        text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
+        text = _to_json(manifest).encode()
         self._file.write(text + len(text).to_bytes(_TRAILER_BYTES, "little"))
 
     def __enter__(self) -> Self:

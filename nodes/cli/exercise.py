@@ -1,0 +1,35 @@
+"""`accord exercise`: synthetic agencies to practise with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nodes.cli.output import json_option, print_facts, print_json
+from nodes.exercise import MAX_AGENCIES, generate
+
+
+@click.group(short_help="Make synthetic agencies with a known overlap.")
+def command() -> None:
+    """Make synthetic agencies with a known overlap. Only nodes of the realm `exercise` import them."""
+
+
+@command.command("generate")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--size", type=click.IntRange(min=1), default=20_000, show_default=True, help="Persons per agency.")
+@click.option("--overlap", type=click.IntRange(min=0), help="Persons that every agency has.  [default: a tenth]")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same files.")
+@click.option("--agencies", type=click.IntRange(2, MAX_AGENCIES), default=2, show_default=True)
+@json_option
+def generate_command(folder: Path, size: int, overlap: int | None, seed: int, agencies: int, as_json: bool) -> None:
+    """Write records and mapping of each agency, and the truth, into FOLDER."""
+    made = generate(folder, seed, size, size // 10 if overlap is None else overlap, agencies)
+    files = [{"records": str(a.records), "mapping": str(a.mapping)} for a in made.agencies]
+    if as_json:
+        print_json({"seed": made.seed, "size": made.size, "overlap": made.overlap, "shared": made.shared,
+                    "agencies": files, "truth": str(made.truth)})  # fmt: skip
+        return
+    for number, paths in enumerate(files, 1):
+        click.echo(f"agency {number}: accord registry import persons {paths['records']} --mapping {paths['mapping']}")
+    print_facts({**{f"shared, {kind}": count for kind, count in made.shared.items()}, "truth": made.truth})
