@@ -54,8 +54,13 @@ class Party(Protocol):
 class System(Protocol):
     """Something that finds what two lists share."""
 
-    name: str
-    facts: dict[str, str]
+    @property
+    def name(self) -> str:
+        """As in results; the first system of a run is what the others are compared with."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Which version, and what it offers."""
 
     def open(self, lists: Lists, folder: Path) -> AbstractContextManager[Party]:
         """Get ready to answer for these lists. Raises BenchmarkError."""

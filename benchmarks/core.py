@@ -1,8 +1,11 @@
 """`accord bench core`: microseconds per item of every operation, on every backend, against libraries in the same run.
 
 Everything is measured in turn within each repetition, in processes that stay: one with one thread, which also runs
-the libraries; one with as many threads as there are cores; and a second with one thread, for comparing two threads
-with two processes. Ratios are taken within a repetition, and their median is published.
+the libraries; one with as many threads as there are cores; and one more of each, for comparing two threads with two
+processes. Ratios are taken within a repetition, and their median is published.
+
+One thread is measured in CPU time, which equals the wall clock's on an idle machine and does not count the neighbours
+of a shared one. Several threads are measured by the wall clock.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ LIBRARY_CALLS: Final = tuple(
     getattr(libraries, name)
     for name in ("EMPTY_CALL", "SCALARMULT", "SCALARMULT_BASE", "FROM_HASH", "SCALAR_INVERT", "X25519")
 )
+
+ONE: Final = "1 thread"
+ONE_WALL: Final = "1 thread, by the wall clock"
 
 Samples = dict[tuple[str, str, str], list[float]]  # (operation, subject, process) -> us per item, by repetition
 
@@ -87,31 +93,30 @@ def measure(items: int, library_items: int, repetitions: int, seed: int, threads
         one, all_cores, two, second = (
             stack.enter_context(worker(count, items, library_items, seed)) for count in (1, threads, 2, 1)
         )
-        named = {"1 thread": one, f"{threads} threads": all_cores}
-        checked = {name: check(name, backends, [*named.values(), two]) for name in BY_NAME}
+        several = f"{threads} threads"
+        checked = {name: check(name, backends, [one, all_cores, two, second]) for name in BY_NAME}
         for repetition in range(repetitions):
             # Every other repetition backwards, so that no subject always follows the same one.
             order = backends if repetition % 2 == 0 else backends[::-1]
             for call in LIBRARY_CALLS:
-                _add(samples, (call, "library", "1 thread"), one.do(library=call), library_items)
+                _add_one(samples, call, "library", one.do(library=call), library_items)
             for operation in OPERATIONS:
                 for backend in order:
                     request = {"time": operation.name, "backend": backend}
-                    for process, subject in named.items():
-                        _add(samples, (operation.name, backend, process), subject.do(**request), items)
+                    _add_one(samples, operation.name, backend, one.do(**request), items)
+                    _add(samples, (operation.name, backend, several), all_cores.do(**request)[0], items)
                     if operation.name in QUERY and threads > 1:
-                        shared = two.do(**request)
-                        _add(samples, (operation.name, backend, "two threads"), shared, items)
+                        _add(samples, (operation.name, backend, "two threads"), two.do(**request)[0], items)
                         for own in (one, second):
                             own.ask(**request)
                         # Each process by its own clock while both run: what two independent processes give.
-                        rate = sum(items / own.answer() for own in (one, second))
+                        rate = sum(items / own.answer()[0] for own in (one, second))
                         samples.setdefault((operation.name, backend, "two processes"), []).append(1e6 / rate)
-    _add_differences(samples, backends, list(named))
+    _add_differences(samples, backends, [ONE, ONE_WALL, several])
     return {
         "items": items,
         "library_items": library_items,
-        "processes": list(named),
+        "processes": [ONE, several],
         "rows": [
             {
                 "operation": operation,
@@ -145,6 +150,12 @@ def _add(samples: Samples, key: tuple[str, str, str], seconds: float, items: int
     samples.setdefault(key, []).append(seconds * 1e6 / items)
 
 
+def _add_one(samples: Samples, operation: str, subject: str, seconds: tuple[float, float], items: int) -> None:
+    wall, cpu = seconds
+    _add(samples, (operation, subject, ONE), cpu, items)
+    _add(samples, (operation, subject, ONE_WALL), wall, items)
+
+
 def _add_differences(samples: Samples, backends: tuple[str, ...], processes: list[str]) -> None:
     for difference in DIFFERENCES:
         for backend in backends:
@@ -159,11 +170,11 @@ def _add_differences(samples: Samples, backends: tuple[str, ...], processes: lis
 
 def _library_us(samples: Samples, calls: tuple[str, ...]) -> list[float]:
     """What the calls together cost for one item, by repetition, without the cost of calling libsodium."""
-    empty = samples[libraries.EMPTY_CALL, "library", "1 thread"]
+    empty = samples[libraries.EMPTY_CALL, "library", ONE]
     each = [
         [
             us - (0 if call == libraries.X25519 else call_us)
-            for us, call_us in zip(samples[call, "library", "1 thread"], empty, strict=True)
+            for us, call_us in zip(samples[call, "library", ONE], empty, strict=True)
         ]
         for call in calls
     ]
@@ -174,10 +185,10 @@ def _ratios(samples: Samples, backends: tuple[str, ...]) -> list[dict[str, Any]]
     ratios = []
     for operation in (*OPERATIONS, *DIFFERENCES):
         for backend in backends:
-            own = samples[operation.name, backend, "1 thread"]
+            own = samples[operation.name, backend, ONE]
             others = {" + ".join(calls): _library_us(samples, calls) for calls in operation.against}
             if backend != "portable":
-                others["portable"] = samples[operation.name, "portable", "1 thread"]
+                others["portable"] = samples[operation.name, "portable", ONE]
             for against, theirs in others.items():
                 by_repetition = [their / mine for their, mine in zip(theirs, own, strict=True)]
                 row = {"operation": operation.name, "backend": backend, "against": against}
@@ -204,8 +215,8 @@ def _efficiency(samples: Samples, backends: tuple[str, ...]) -> list[dict[str, A
 def _proof_share(samples: Samples, backends: tuple[str, ...]) -> dict[str, float]:
     """The part of one item's cost, both sides together, that is proving and verifying, by backend."""
     return {
-        backend: sum(median(samples[name, backend, "1 thread"]) for name in PROOFS)
-        / sum(median(samples[name, backend, "1 thread"]) for name in QUERY)
+        backend: sum(median(samples[name, backend, ONE]) for name in PROOFS)
+        / sum(median(samples[name, backend, ONE]) for name in QUERY)
         for backend in backends
     }
 
@@ -255,10 +266,15 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7)
     arguments = parser.parse_args()
     if arguments.smoke:
-        arguments.items, arguments.library_items, arguments.repetitions = [257], 32, 2
+        arguments = smoke(arguments)
     if not all(1 <= items <= CHUNK_ELEMENTS for items in arguments.items):
         parser.error(f"--items: expected 1 to {CHUNK_ELEMENTS}, a chunk's most")
     print(run(arguments))
+
+
+def smoke(arguments: argparse.Namespace) -> argparse.Namespace:
+    """Return the same arguments with the smallest sizes."""
+    return argparse.Namespace(**vars(arguments) | {"items": [257], "library_items": 32, "repetitions": 2})
 
 
 def run(arguments: argparse.Namespace) -> str:

@@ -42,14 +42,14 @@ def default_run() -> str:
 def describe(benchmark: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the head of a result: what ran, where, and how to repeat it."""
     revision, changed = commit()
-    repeat = {name: value for name, value in vars(arguments).items() if name not in ("results", "run")}
+    given = {name: value for name, value in vars(arguments).items() if name not in ("results", "run", "sizes")}
     return {
         "schema": SCHEMA,
         "benchmark": benchmark,
         "date": now(),
         "commit": revision,
         "commit_changed": changed,
-        "arguments": repeat,
+        "arguments": given,
         "environment": environment(),
     }
 
