@@ -1,9 +1,9 @@
-//! Points of edwards25519 in extended coordinates, eight at a time, and their ristretto255 encodings.
+//! Points of edwards25519 in extended coordinates, eight at a time, and decoding them.
 
-use super::constants::{D, INVSQRT_A_MINUS_D, SQRT_M1, TWO_D};
-use super::field::{Fe, Sum, load_rows, store_rows};
-use super::lanes::{LANES, Mask};
-use super::power::{invert_all, sqrt_ratio};
+use super::constants::{D, TWO_D};
+use super::field::{Fe, Sum, load_rows};
+use super::lanes::{LANES, Mask, U64x8};
+use super::power::sqrt_ratio;
 use crate::backend::Bytes32;
 use zeroize::Zeroize;
 
@@ -25,8 +25,12 @@ impl Extended {
     /// One lane in all lanes.
     #[inline(always)]
     pub fn broadcast(&self, lane: usize) -> Self {
-        let all = |fe: Fe| Fe(fe.0.map(|limb| limb.broadcast(lane)));
-        Self { x: all(self.x), y: all(self.y), z: all(self.z), t: all(self.t) }
+        Self {
+            x: self.x.broadcast(lane),
+            y: self.y.broadcast(lane),
+            z: self.z.broadcast(lane),
+            t: self.t.broadcast(lane),
+        }
     }
 
     #[inline(always)]
@@ -81,6 +85,7 @@ impl Zeroize for Extended {
 }
 
 /// Decoded elements, or, in the lanes of `bad`, something of no use.
+#[derive(Clone, Copy)]
 pub struct Decoded {
     pub point: Extended,
     /// Encodings that are not canonical or not of an element, or that are the identity's.
@@ -90,26 +95,33 @@ pub struct Decoded {
     pub v_dx: Fe,
 }
 
+impl Decoded {
+    #[inline(always)]
+    fn nothing() -> Self {
+        Self { point: Extended::identity(), bad: Mask::MAX, s: Fe::zero(), v_dx: Fe::zero() }
+    }
+}
+
 /// Decode (RFC 9496, section 4.3.1) for N groups of eight.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn decode<const N: usize>(rows: &[[Bytes32; LANES]; N]) -> [Decoded; N] {
     let one = Fe::one().wide();
-    let words: [_; N] = core::array::from_fn(|g| load_rows(&rows[g]));
+    let words = groupwise!([U64x8::zero(); 4]; g in N => load_rows(&rows[g]));
     // 1. s < p, and IS_NEGATIVE(s) is false.
-    let s: [Fe; N] = core::array::from_fn(|g| Fe::from_words(&words[g]));
+    let s = groupwise!(Fe::zero(); g in N => Fe::from_words(&words[g]));
     // 2. ss = s^2, u1 = 1 - ss, u2 = 1 + ss, v = -(D * u1^2) - u2^2
-    let ss: [Sum; N] = core::array::from_fn(|g| s[g].square());
-    let u1: [Fe; N] = core::array::from_fn(|g| (one - ss[g]).carry());
-    let u2: [Fe; N] = core::array::from_fn(|g| (one + ss[g]).carry());
-    let u2_sqr: [Fe; N] = core::array::from_fn(|g| u2[g].squared());
-    let v: [Fe; N] = core::array::from_fn(|g| {
+    let ss = groupwise!(Sum::zero(); g in N => s[g].square());
+    let u1 = groupwise!(Fe::zero(); g in N => (one - ss[g]).carry());
+    let u2 = groupwise!(Fe::zero(); g in N => (one + ss[g]).carry());
+    let u2_sqr = groupwise!(Fe::zero(); g in N => u2[g].squared());
+    let v = groupwise!(Fe::zero(); g in N => {
         let d_u1_sqr = u1[g].squared().mul(Fe::splat(D));
         (Sum::bias().less(d_u1_sqr) - u2_sqr[g].wide()).carry()
     });
     // (was_square, invsqrt) = SQRT_RATIO_M1(1, v * u2_sqr)
-    let v_u2_sqr: [Fe; N] = core::array::from_fn(|g| v[g].times(u2_sqr[g]));
+    let v_u2_sqr = groupwise!(Fe::zero(); g in N => v[g].times(u2_sqr[g]));
     let (was_square, invsqrt) = sqrt_ratio(&[Fe::one(); N], &v_u2_sqr);
-    core::array::from_fn(|g| {
+    groupwise!(Decoded::nothing(); g in N => {
         // den_x = invsqrt * u2, den_y = invsqrt * den_x * v
         let den_x = invsqrt[g].times(u2[g]);
         let v_dx = den_x.times(v[g]);
@@ -121,7 +133,10 @@ pub fn decode<const N: usize>(rows: &[[Bytes32; LANES]; N]) -> [Decoded; N] {
         let y = u1[g].times(den_y);
         let t = x.times(y);
         let canonical = s[g].to_words();
-        let is_canonical = (0..4).fold(Mask::MAX, |mask, k| mask & words[g][k].equals(canonical[k]));
+        let mut is_canonical = Mask::MAX;
+        for (word, canonical) in words[g].iter().zip(canonical) {
+            is_canonical &= word.equals(canonical);
+        }
         let bad = !is_canonical
             | s[g].is_negative()
             | s[g].is_zero()
@@ -131,83 +146,4 @@ pub fn decode<const N: usize>(rows: &[[Bytes32; LANES]; N]) -> [Decoded; N] {
         let point = Extended { x, y, z: Fe::one(), t };
         Decoded { point, bad, s: s[g], v_dx: v_dx.negate_if(flip) }
     })
-}
-
-/// Encode (RFC 9496, section 4.3.2) for N groups of eight.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn encode<const N: usize>(points: &[Extended; N]) -> [[Bytes32; LANES]; N] {
-    // u1 = (z0 + y0) * (z0 - y0), u2 = x0 * y0
-    let u1: [Fe; N] = core::array::from_fn(|g| {
-        let (z, y) = (points[g].z.wide(), points[g].y.wide());
-        (z + y).carry().times((z - y).carry())
-    });
-    let u2: [Fe; N] = core::array::from_fn(|g| points[g].x.times(points[g].y));
-    // (_, invsqrt) = SQRT_RATIO_M1(1, u1 * u2^2)
-    let u1_u2_sqr: [Fe; N] = core::array::from_fn(|g| u1[g].times(u2[g].squared()));
-    let (_, invsqrt) = sqrt_ratio(&[Fe::one(); N], &u1_u2_sqr);
-    core::array::from_fn(|g| {
-        let Extended { x, y, z, t } = points[g];
-        // den1 = invsqrt * u1, den2 = invsqrt * u2, z_inv = den1 * den2 * t0
-        let den1 = invsqrt[g].times(u1[g]);
-        let den2 = invsqrt[g].times(u2[g]);
-        let z_inv = den1.times(den2).times(t);
-        // rotate = IS_NEGATIVE(t0 * z_inv)
-        let rotate = t.times(z_inv).is_negative();
-        let sqrt_m1 = Fe::splat(SQRT_M1);
-        let enchanted = den1.times(Fe::splat(INVSQRT_A_MINUS_D));
-        let (x, y) = (Fe::select(rotate, y.times(sqrt_m1), x), Fe::select(rotate, x.times(sqrt_m1), y));
-        let den_inv = Fe::select(rotate, enchanted, den2);
-        // y = CT_SELECT(-y IF IS_NEGATIVE(x * z_inv) ELSE y), s = CT_ABS(den_inv * (z - y))
-        let y = y.negate_if(x.times(z_inv).is_negative());
-        let s = (z.wide() - y.wide()).carry().times(den_inv).abs();
-        store_rows(&s.to_words())
-    })
-}
-
-/// What [`encode_doubles`] knows of 2 P = (E / F, G / H).
-struct Double {
-    e: Fe,
-    g: Fe,
-    h: Fe,
-    f: Fe,
-    eg: Fe,
-    fh: Fe,
-}
-
-/// Encodes 2 * P for each P, with one inversion for all points. The doubles of all points of a coset of the torsion are
-/// encoded alike, and so is 2 * (0, 0, 0, 0), as the identity: it is what [`super::ladder`] makes of 0 * P.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn encode_doubles(points: &[Extended], mut emit: impl FnMut(usize, [Bytes32; LANES])) {
-    let mut inverses = Vec::with_capacity(points.len());
-    let doubles: Vec<Double> = points
-        .iter()
-        .map(|point| {
-            // e = 2 X Y, f = Z^2 + d T^2, g = Y^2 + X^2, h = Z^2 - d T^2
-            let (xx, yy, zz) = (point.x.square(), point.y.square(), point.z.square());
-            let dtt = point.t.squared().mul(Fe::splat(D));
-            let e = point.x.mul(point.y).doubled().carry();
-            let (f, g, h) = ((zz + dtt).carry(), (yy + xx).carry(), (zz - dtt).carry());
-            let (eg, fh) = (e.times(g), f.times(h));
-            inverses.push(eg.times(fh));
-            Double { e, f, g, h, eg, fh }
-        })
-        .collect();
-    invert_all(&mut inverses);
-    for (group, (double, inverse)) in doubles.iter().zip(&inverses).enumerate() {
-        // The square root that Encode needs is rational here: 1 / sqrt(u1) = INVSQRT_A_MINUS_D / (e f).
-        let &Double { e, f, g, h, eg, fh } = double;
-        let z_inv = eg.times(*inverse);
-        let t_inv = fh.times(*inverse);
-        // rotate = IS_NEGATIVE(x * y), where x y = e g / (f h)
-        let rotate = eg.times(z_inv).is_negative();
-        let magic = Fe::select(rotate, Fe::splat(SQRT_M1), Fe::splat(INVSQRT_A_MINUS_D));
-        let (e, g, h) = (
-            Fe::select(rotate, g, e),
-            Fe::select(rotate, e.negate(), g),
-            Fe::select(rotate, f.times(Fe::splat(SQRT_M1)), h),
-        );
-        let g = g.negate_if(h.times(e).times(z_inv).is_negative());
-        let s = (h.wide() - g.wide()).carry().times(magic.times(g)).times(t_inv).abs();
-        emit(group, store_rows(&s.to_words()));
-    }
 }

@@ -33,6 +33,18 @@ pub const BIAS: [u64; 5] = {
     [(1 << 58) - 19 * (1 << 10), MIDDLE, MIDDLE, MIDDLE, (1 << 57) - (1 << 6)]
 };
 
+/// Five limbs, each as `$limb` says for `$k`. A loop, not a closure: closures that the standard library calls are compiled without
+/// this backend's instructions, and then cost a call for every instruction.
+macro_rules! limbwise {
+    ($k:ident => $limb:expr) => {{
+        let mut limbs = [U64x8::zero(); 5];
+        for ($k, limb) in limbs.iter_mut().enumerate() {
+            *limb = $limb;
+        }
+        limbs
+    }};
+}
+
 #[derive(Clone, Copy)]
 pub struct Fe(pub [U64x8; 5]);
 
@@ -43,7 +55,7 @@ impl Fe {
     /// The same value, given in canonical limbs, in all lanes.
     #[inline(always)]
     pub fn splat(limbs: [u64; 5]) -> Self {
-        Self(limbs.map(U64x8::splat))
+        Self(limbwise!(k => U64x8::splat(limbs[k])))
     }
 
     #[inline(always)]
@@ -123,7 +135,13 @@ impl Fe {
     /// Per lane: `then` where the mask's bit is set, `otherwise` where not.
     #[inline(always)]
     pub fn select(mask: Mask, then: Self, otherwise: Self) -> Self {
-        Self(core::array::from_fn(|k| U64x8::select(mask, then.0[k], otherwise.0[k])))
+        Self(limbwise!(k => U64x8::select(mask, then.0[k], otherwise.0[k])))
+    }
+
+    /// One lane in all lanes.
+    #[inline(always)]
+    pub fn broadcast(self, lane: usize) -> Self {
+        Self(limbwise!(k => self.0[k].broadcast(lane)))
     }
 
     #[inline(always)]
@@ -192,7 +210,7 @@ impl Sum {
     /// A multiple of p: what starts out from it can have a product subtracted limb by limb.
     #[inline(always)]
     pub fn bias() -> Self {
-        Self(BIAS.map(U64x8::splat))
+        Self(limbwise!(k => U64x8::splat(BIAS[k])))
     }
 
     /// self + a * b. Adds less than 2^56 to each limb.
@@ -284,7 +302,7 @@ impl Sum {
     /// self - other without a bias of its own: `self` must have started from [`Sum::bias`].
     #[inline(always)]
     pub fn less(self, other: Self) -> Self {
-        Self(core::array::from_fn(|k| self.0[k] - other.0[k]))
+        Self(limbwise!(k => self.0[k] - other.0[k]))
     }
 
     #[inline(always)]
@@ -315,7 +333,7 @@ impl Add for Sum {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Self(core::array::from_fn(|k| self.0[k] + other.0[k]))
+        Self(limbwise!(k => self.0[k] + other.0[k]))
     }
 }
 
@@ -365,25 +383,23 @@ impl Multiplier {
 /// Eight rows of 32 bytes as four little-endian words per lane.
 #[inline(always)]
 pub fn load_rows(rows: &[[u8; 32]; LANES]) -> [U64x8; 4] {
-    core::array::from_fn(|word| {
-        let lanes = rows.each_ref().map(|row| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&row[8 * word..8 * word + 8]);
-            u64::from_le_bytes(bytes)
-        });
-        U64x8::load(&lanes)
-    })
+    let mut words = [[0; LANES]; 4];
+    for (lane, row) in rows.iter().enumerate() {
+        for (word, bytes) in words.iter_mut().zip(row.as_chunks().0) {
+            word[lane] = u64::from_le_bytes(*bytes);
+        }
+    }
+    [U64x8::load(&words[0]), U64x8::load(&words[1]), U64x8::load(&words[2]), U64x8::load(&words[3])]
 }
 
 /// The reverse of [`load_rows`].
 #[inline(always)]
 pub fn store_rows(words: &[U64x8; 4]) -> [[u8; 32]; LANES] {
-    let words = words.map(U64x8::to_array);
-    core::array::from_fn(|lane| {
-        let mut row = [0; 32];
-        for (bytes, word) in row.chunks_exact_mut(8).zip(&words) {
-            bytes.copy_from_slice(&word[lane].to_le_bytes());
+    let mut rows = [[0; 32]; LANES];
+    for (index, word) in words.iter().enumerate() {
+        for (row, word) in rows.iter_mut().zip(word.to_array()) {
+            row[8 * index..8 * index + 8].copy_from_slice(&word.to_le_bytes());
         }
-        row
-    })
+    }
+    rows
 }

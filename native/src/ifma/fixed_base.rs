@@ -66,22 +66,18 @@ impl Table {
         Self(windows)
     }
 
-    /// points[g] + scalars[g] * P, in each lane; N groups share each window's loads.
+    /// scalars[g] * P, in each lane; N groups share each window's loads.
     #[target_feature(enable = "avx512f,avx512ifma")]
-    pub fn add_multiples<const N: usize>(
-        &self,
-        scalars: &[[Scalar; LANES]; N],
-        points: &[Extended; N],
-    ) -> [Extended; N] {
-        let digits: [Digits; N] = core::array::from_fn(|g| Digits::new(&scalars[g]));
-        let mut sums: [Accumulator; N] = core::array::from_fn(|g| Accumulator::new(&points[g]));
+    pub fn multiples<const N: usize>(&self, scalars: &[[Scalar; LANES]; N]) -> [Extended; N] {
+        let digits = groupwise!(Digits::default(); g in N => Digits::new(&scalars[g]));
+        let mut sums = [Accumulator::new(&Extended::identity()); N];
         for (i, window) in self.0.iter().enumerate() {
             for (sum, digits) in sums.iter_mut().zip(&digits) {
                 let (negative, index) = digits.window(i);
                 sum.add(&lookup(window, index), negative);
             }
         }
-        sums.map(|sum| sum.finish())
+        groupwise!(Extended::identity(); g in N => sums[g].finish())
     }
 }
 
@@ -89,16 +85,20 @@ impl Table {
 #[inline(always)]
 fn lookup(window: &[[[u64; ENTRIES]; 5]; COORDINATES], index: U64x8) -> Mixed {
     let high = index.has_bit(16);
-    let [y_plus_x, y_minus_x, two_d_t] = window.each_ref().map(|coordinate| {
-        Fe(coordinate.each_ref().map(|limb| {
-            let (halves, _) = limb.as_chunks::<16>();
-            U64x8::select(high, U64x8::lookup16(index, &halves[1]), U64x8::lookup16(index, &halves[0]))
-        }))
-    });
+    let mut coordinates = [Fe::zero(); COORDINATES];
+    for (coordinate, limbs) in coordinates.iter_mut().zip(window) {
+        for (limb, entries) in coordinate.0.iter_mut().zip(limbs) {
+            let (halves, _) = entries.as_chunks::<16>();
+            let (low, high_half) = (U64x8::lookup16(index, &halves[0]), U64x8::lookup16(index, &halves[1]));
+            *limb = U64x8::select(high, high_half, low);
+        }
+    }
+    let [y_plus_x, y_minus_x, two_d_t] = coordinates;
     Mixed { y_plus_x, y_minus_x, two_d_t }
 }
 
 /// The digits of eight scalars, as the words of (k + 2^258 - 1) / 2 mod l.
+#[derive(Clone, Copy, Default)]
 struct Digits([U64x8; 5]);
 
 impl Digits {

@@ -41,8 +41,10 @@ impl Affine {
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn multiply_all(scalars: &LadderScalars, points: &mut [Extended]) {
     // u = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), v = c u / x = c u Z / X. Where x = 0, all becomes zero, and so does k * P.
-    let mut inverses: Vec<Fe> =
-        points.iter().map(|point| (point.z.wide() - point.y.wide()).carry().times(point.x)).collect();
+    let mut inverses = Vec::with_capacity(points.len());
+    for point in points.iter() {
+        inverses.push((point.z.wide() - point.y.wide()).carry().times(point.x));
+    }
     invert_all(&mut inverses);
     for (point, inverse) in points.iter_mut().zip(&inverses) {
         let (plus, minus) = (point.z.wide() + point.y.wide(), point.z.wide() - point.y.wide());

@@ -140,31 +140,33 @@ impl U64x8 {
 
     /// Eight rows of eight words as eight columns.
     #[inline(always)]
-    pub fn transpose(rows: [Self; 8]) -> [Self; 8] {
-        let r = rows.map(|row| row.0);
+    pub fn transpose(r: [Self; 8]) -> [Self; 8] {
         simd!({
-            // Pairs of words, then quarters of the register, then halves.
-            let pairs: [__m512i; 8] = core::array::from_fn(|i| {
-                let (a, b) = (r[i & !1], r[i | 1]);
-                if i & 1 == 0 { _mm512_unpacklo_epi64(a, b) } else { _mm512_unpackhi_epi64(a, b) }
-            });
-            let quarters: [__m512i; 8] = core::array::from_fn(|i| {
-                let (a, b) = (pairs[(i & 4) | (i & 1)], pairs[(i & 4) | (i & 1) | 2]);
-                if i & 2 == 0 {
-                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
-                } else {
-                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
-                }
-            });
-            core::array::from_fn(|i| {
-                // quarters[(0|4) + (i&1) + 2*..] hold columns {c, c+4} in interleaved order
-                let (a, b) = (quarters[i & 3], quarters[(i & 3) | 4]);
-                Self(if i & 4 == 0 {
-                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
-                } else {
-                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
-                })
-            })
+            // p[i]: of rows 2i and 2i + 1, the even columns in turn; q[i]: the odd ones.
+            let (p0, q0) = (_mm512_unpacklo_epi64(r[0].0, r[1].0), _mm512_unpackhi_epi64(r[0].0, r[1].0));
+            let (p1, q1) = (_mm512_unpacklo_epi64(r[2].0, r[3].0), _mm512_unpackhi_epi64(r[2].0, r[3].0));
+            let (p2, q2) = (_mm512_unpacklo_epi64(r[4].0, r[5].0), _mm512_unpackhi_epi64(r[4].0, r[5].0));
+            let (p3, q3) = (_mm512_unpacklo_epi64(r[6].0, r[7].0), _mm512_unpackhi_epi64(r[6].0, r[7].0));
+            // Quarters 0 and 2 of two registers, or 1 and 3, side by side; twice.
+            const EVEN: i32 = 0b10_00_10_00;
+            const ODD: i32 = 0b11_01_11_01;
+            macro_rules! columns {
+                ($a:expr, $b:expr, $c:expr, $d:expr) => {{
+                    let (a, b, c, d) = ($a, $b, $c, $d);
+                    let (ab, cd) = (_mm512_shuffle_i64x2::<EVEN>(a, b), _mm512_shuffle_i64x2::<EVEN>(c, d));
+                    let (ab_odd, cd_odd) =
+                        (_mm512_shuffle_i64x2::<ODD>(a, b), _mm512_shuffle_i64x2::<ODD>(c, d));
+                    [
+                        Self(_mm512_shuffle_i64x2::<EVEN>(ab, cd)),
+                        Self(_mm512_shuffle_i64x2::<EVEN>(ab_odd, cd_odd)),
+                        Self(_mm512_shuffle_i64x2::<ODD>(ab, cd)),
+                        Self(_mm512_shuffle_i64x2::<ODD>(ab_odd, cd_odd)),
+                    ]
+                }};
+            }
+            let [c0, c2, c4, c6] = columns!(p0, p1, p2, p3);
+            let [c1, c3, c5, c7] = columns!(q0, q1, q2, q3);
+            [c0, c1, c2, c3, c4, c5, c6, c7]
         })
     }
 }

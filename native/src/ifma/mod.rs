@@ -5,10 +5,23 @@
 //! modulo p, [`edwards`] points and encodings, [`ladder`] and [`fixed_base`] multiplication by secret scalars, [`msm`] sums
 //! with public weights, [`elligator`] and [`sha512`] hashing to the group.
 
+/// One value for each of N groups, as `$value` says for `$g`. A loop, not a closure: closures that the standard library calls
+/// are compiled without this backend's instructions, and then cost a call for every instruction.
+macro_rules! groupwise {
+    ($initial:expr; $g:ident in $groups:expr => $value:expr) => {{
+        let mut all = [$initial; $groups];
+        for ($g, one) in all.iter_mut().enumerate() {
+            *one = $value;
+        }
+        all
+    }};
+}
+
 mod accumulator;
 mod constants;
 mod edwards;
 mod elligator;
+mod encode;
 mod field;
 mod fixed_base;
 mod ladder;
@@ -24,6 +37,7 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
 use self::edwards::{Decoded, Extended};
+use self::encode::Rooted;
 use self::fixed_base::Table;
 use self::ladder::{Affine, LadderScalars};
 use self::lanes::{LANES, Mask};
@@ -89,7 +103,7 @@ fn decode_round(elements: &[Bytes32], start: usize) -> Result<[Decoded; WIDTH], 
 
 /// H(x) for one round.
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
-fn hash_round(hasher: &mut Hasher, items: &Items<'_>, start: usize, dst: &Expander) -> [Extended; WIDTH] {
+fn hash_round(hasher: &mut Hasher, items: &Items<'_>, start: usize, dst: &Expander) -> [Rooted; WIDTH] {
     let mut uniform = Zeroizing::new([[[0; 64]; LANES]; WIDTH]);
     for (g, uniform) in uniform.iter_mut().enumerate().take(used(items.len(), start)) {
         *uniform = hasher.expand(&inputs(items, start + g * LANES), dst.dst_prime());
@@ -125,7 +139,14 @@ fn not_identity(elements: &[Bytes32]) -> Result<(), Rejected> {
 /// Encodes the doubles of `points`, group by group, and forgets the points.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn store_doubles(points: &mut [Extended], out: &mut [Bytes32]) {
-    edwards::encode_doubles(points, |group, rows| store(out, group * LANES, &rows));
+    encode::encode_doubles(points, |group, rows| store(out, group * LANES, &rows));
+    points.iter_mut().for_each(Zeroize::zeroize);
+}
+
+/// Encodes `points`, group by group, and forgets them.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn store_encoded(points: &mut [Rooted], out: &mut [Bytes32]) {
+    encode::encode(points, |group, rows| store(out, group * LANES, &rows));
     points.iter_mut().for_each(Zeroize::zeroize);
 }
 
@@ -145,40 +166,51 @@ fn table_of(element: &Bytes32) -> Table {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn map_to_group(uniform: &[Bytes64], out: &mut [Bytes32]) {
+    let mut points = Vec::with_capacity(out.len().div_ceil(LANES));
     for start in (0..uniform.len()).step_by(ROUND) {
-        let points = elligator::map_to_group(&groups(uniform, start, [0; 64]));
-        store_encoded(&points, start, out);
+        let round = elligator::map_to_group(&groups(uniform, start, [0; 64]));
+        points.extend_from_slice(&round[..used(uniform.len(), start)]);
     }
-}
-
-/// Encodes one round's points.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn store_encoded(points: &[Extended; WIDTH], start: usize, out: &mut [Bytes32]) {
-    let encoded = edwards::encode(points);
-    for (g, rows) in encoded.iter().enumerate().take(used(out.len(), start)) {
-        store(out, start + g * LANES, rows);
-    }
+    store_encoded(&mut points, out);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn hash_to_group(items: Items<'_>, dst: &Expander, out: &mut [Bytes32]) -> Result<(), Rejected> {
     let mut hasher = Hasher::new();
+    let mut points = Vec::with_capacity(out.len().div_ceil(LANES));
     for start in (0..items.len()).step_by(ROUND) {
-        let points = hash_round(&mut hasher, &items, start, dst);
-        store_encoded(&points, start, out);
+        let round = hash_round(&mut hasher, &items, start, dst);
+        points.extend_from_slice(&round[..used(items.len(), start)]);
     }
+    store_encoded(&mut points, out);
     not_identity(out)
+}
+
+/// Half of each scalar, so that twice the multiple is what is wanted: the double of a point has a rational encoding.
+fn halves(scalars: &[Scalar], start: usize) -> Zeroizing<[[Scalar; LANES]; WIDTH]> {
+    let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
+    halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
+    halves
+}
+
+/// points[g] + 2 * multiples[g], for the groups in use.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn add_doubles(sums: &mut Vec<Rooted>, points: &[Rooted], multiples: &[Extended]) {
+    for (point, multiple) in points.iter().zip(multiples) {
+        sums.push(point.add_double(multiple));
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn blind(items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32]) {
     let mut hasher = Hasher::new();
-    let table = base_table();
+    let mut points = Vec::with_capacity(out.len().div_ceil(LANES));
     for start in (0..items.len()).step_by(ROUND) {
-        let points = hash_round(&mut hasher, &items, start, dst);
-        let scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
-        store_encoded(&table.add_multiples(&scalars, &points), start, out);
+        let round = hash_round(&mut hasher, &items, start, dst);
+        let multiples = base_table().multiples(&halves(blinds, start));
+        add_doubles(&mut points, &round[..used(items.len(), start)], &multiples);
     }
+    store_encoded(&mut points, out);
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
@@ -201,8 +233,7 @@ fn multiply(scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32]) -> Re
     let mut points = Vec::with_capacity(elements.len().div_ceil(LANES));
     for start in (0..elements.len()).step_by(ROUND) {
         let decoded = decode_round(elements, start)?;
-        let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
-        halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
+        let halves = halves(scalars, start);
         for (decoded, halves) in decoded.iter().zip(halves.iter()).take(used(elements.len(), start)) {
             points.push(ladder::multiply(&LadderScalars::new(halves), &Affine::from_decoded(decoded)));
         }
@@ -215,9 +246,7 @@ fn multiply(scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32]) -> Re
 fn multiply_base(scalars: &[Scalar], out: &mut [Bytes32]) {
     let mut points = Vec::with_capacity(scalars.len().next_multiple_of(ROUND) / LANES);
     for start in (0..scalars.len()).step_by(ROUND) {
-        let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
-        halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
-        let multiples = base_table().add_multiples(&halves, &[Extended::identity(); WIDTH]);
+        let multiples = base_table().multiples(&halves(scalars, start));
         points.extend_from_slice(&multiples[..used(scalars.len(), start)]);
     }
     store_doubles(&mut points, out);
@@ -231,7 +260,7 @@ fn outputs(items: Items<'_>, dst: &Expander, k: &Scalar, out: &mut [Bytes64]) ->
     let mut points = Vec::with_capacity(items.len().next_multiple_of(ROUND) / LANES);
     for start in (0..items.len()).step_by(ROUND) {
         let round = hash_round(&mut hasher, &items, start, dst);
-        points.extend_from_slice(&round[..used(items.len(), start)]);
+        points.extend(round[..used(items.len(), start)].iter().map(|rooted| rooted.point));
     }
     ladder::multiply_all(&scalars, &mut points);
     let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
@@ -247,13 +276,16 @@ fn finalize(
     evaluated: &[Bytes32],
     out: &mut [Bytes64],
 ) -> Result<(), Rejected> {
-    let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
+    let mut points = Vec::with_capacity(items.len().div_ceil(LANES));
     for start in (0..items.len()).step_by(ROUND) {
-        let points = decode_round(evaluated, start)?.map(|decoded| decoded.point);
-        let mut scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
+        let decoded = decode_round(evaluated, start)?;
+        let round = groupwise!(Rooted::identity(); g in WIDTH => Rooted::from_decoded(&decoded[g]));
+        let mut scalars = halves(blinds, start);
         scalars.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = -*scalar);
-        store_encoded(&table.add_multiples(&scalars, &points), start, &mut elements);
+        add_doubles(&mut points, &round[..used(items.len(), start)], &table.multiples(&scalars));
     }
+    let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
+    store_encoded(&mut points, &mut elements);
     finalize_all(&mut Hasher::new(), &items, &elements, out)
 }
 

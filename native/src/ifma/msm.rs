@@ -7,7 +7,8 @@ use curve25519_dalek::RistrettoPoint;
 use curve25519_dalek::ristretto::CompressedRistretto;
 
 use super::accumulator::{Accumulator, Mixed};
-use super::edwards::{self, Extended};
+use super::edwards::Extended;
+use super::encode::encode_by_root;
 use super::field::Fe;
 use super::lanes::{LANES, Mask, U64x8};
 use super::power::WIDTH;
@@ -41,10 +42,12 @@ pub fn vartime_weighted_sum(weights: &[[u8; 16]], elements: &[Bytes32]) -> Resul
     for sums in sums.chunks_exact_mut(buckets) {
         vartime_fill_buckets(&rows, &digits.next_window(), sums);
     }
-    let totals: Vec<Extended> =
-        (0..windows).step_by(LANES).map(|first| bucket_totals(&sums, buckets, first)).collect();
+    let mut totals = Vec::with_capacity(windows.div_ceil(LANES));
+    for first in (0..windows).step_by(LANES) {
+        totals.push(bucket_totals(&sums, buckets, first));
+    }
     let sum = combine(&totals, windows, window_bits);
-    let [rows] = edwards::encode(&[sum]);
+    let rows = encode_by_root(&sum);
     Ok(CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts"))
 }
 
@@ -68,7 +71,9 @@ fn mixed_rows(elements: &[Bytes32]) -> Result<Vec<MixedRow>, Rejected> {
             let (p, m, t) = (p.0, m.0, t.0);
             let low = U64x8::transpose([p[0], p[1], p[2], p[3], p[4], m[0], m[1], m[2]]);
             let high = U64x8::transpose([m[3], m[4], t[0], t[1], t[2], t[3], t[4], U64x8::zero()]);
-            rows.extend(low.iter().zip(high).map(|(low, high)| [low.to_array(), high.to_array()]));
+            for (low, high) in low.into_iter().zip(high) {
+                rows.push([low.to_array(), high.to_array()]);
+            }
         }
     }
     rows.truncate(elements.len());
@@ -139,11 +144,14 @@ fn fetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) -> (Mixed, Mask
     let end = Entry { row: (rows.len() - 1) as u32, negative: false };
     let entries: [Entry; LANES] = core::array::from_fn(|lane| *lists[lane].get(i).unwrap_or(&end));
     let negative = entries.iter().rev().fold(0, |mask, entry| mask << 1 | Mask::from(entry.negative));
-    let half = |half: usize| {
-        U64x8::transpose(core::array::from_fn(|lane| U64x8::load(&rows[entries[lane].row as usize][half])))
-    };
-    let [p0, p1, p2, p3, p4, m0, m1, m2] = half(0);
-    let [m3, m4, t0, t1, t2, t3, t4, _] = half(1);
+    let mut halves = [[U64x8::zero(); LANES]; 2];
+    for (lane, entry) in entries.iter().enumerate() {
+        let [first, second] = &rows[entry.row as usize];
+        halves[0][lane] = U64x8::load(first);
+        halves[1][lane] = U64x8::load(second);
+    }
+    let [p0, p1, p2, p3, p4, m0, m1, m2] = U64x8::transpose(halves[0]);
+    let [m3, m4, t0, t1, t2, t3, t4, _] = U64x8::transpose(halves[1]);
     let point = Mixed {
         y_plus_x: Fe([p0, p1, p2, p3, p4]),
         y_minus_x: Fe([m0, m1, m2, m3, m4]),
@@ -159,22 +167,27 @@ fn extended_rows(point: &Extended) -> [ExtendedRow; LANES] {
     let second = U64x8::transpose([y[3], y[4], z[0], z[1], z[2], z[3], z[4], t[0]]);
     let zero = U64x8::zero();
     let third = U64x8::transpose([t[1], t[2], t[3], t[4], zero, zero, zero, zero]);
-    core::array::from_fn(|lane| [first[lane].to_array(), second[lane].to_array(), third[lane].to_array()])
+    let mut rows = [[[0; 8]; 3]; LANES];
+    for (lane, row) in rows.iter_mut().enumerate() {
+        *row = [first[lane].to_array(), second[lane].to_array(), third[lane].to_array()];
+    }
+    rows
 }
 
 /// Bucket `bucket` of eight windows, the identity where there are fewer.
 #[inline(always)]
 fn load_bucket(sums: &[ExtendedRow], buckets: usize, first_window: usize, bucket: usize) -> Extended {
     const IDENTITY: ExtendedRow = [[0, 0, 0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0], [0; 8]];
-    let third = |third: usize| {
-        U64x8::transpose(core::array::from_fn(|lane| {
-            let row = sums.get((first_window + lane) * buckets + bucket).unwrap_or(&IDENTITY);
-            U64x8::load(&row[third])
-        }))
-    };
-    let [x0, x1, x2, x3, x4, y0, y1, y2] = third(0);
-    let [y3, y4, z0, z1, z2, z3, z4, t0] = third(1);
-    let [t1, t2, t3, t4, ..] = third(2);
+    let mut thirds = [[U64x8::zero(); LANES]; 3];
+    for lane in 0..LANES {
+        let row = sums.get((first_window + lane) * buckets + bucket).unwrap_or(&IDENTITY);
+        for (third, words) in thirds.iter_mut().zip(row) {
+            third[lane] = U64x8::load(words);
+        }
+    }
+    let [x0, x1, x2, x3, x4, y0, y1, y2] = U64x8::transpose(thirds[0]);
+    let [y3, y4, z0, z1, z2, z3, z4, t0] = U64x8::transpose(thirds[1]);
+    let [t1, t2, t3, t4, ..] = U64x8::transpose(thirds[2]);
     Extended {
         x: Fe([x0, x1, x2, x3, x4]),
         y: Fe([y0, y1, y2, y3, y4]),

@@ -21,7 +21,7 @@ fn square_times<const N: usize>(mut values: [Fe; N], count: usize) -> [Fe; N] {
 
 #[inline(always)]
 fn times<const N: usize>(a: &[Fe; N], b: &[Fe; N]) -> [Fe; N] {
-    core::array::from_fn(|group| a[group].times(b[group]))
+    groupwise!(Fe::zero(); g in N => a[g].times(b[g]))
 }
 
 /// (x^(2^250 - 1), x^11)
@@ -61,8 +61,8 @@ fn power_p58<const N: usize>(x: &[Fe; N]) -> [Fe; N] {
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn sqrt_ratio<const N: usize>(u: &[Fe; N], v: &[Fe; N]) -> ([Mask; N], [Fe; N]) {
     // r = u * v^3 * (u * v^7)^((p - 5) / 8)
-    let v3: [Fe; N] = core::array::from_fn(|g| v[g].squared().times(v[g]));
-    let uv7: [Fe; N] = core::array::from_fn(|g| v3[g].squared().times(v[g]).times(u[g]));
+    let v3 = groupwise!(Fe::zero(); g in N => v[g].squared().times(v[g]));
+    let uv7 = groupwise!(Fe::zero(); g in N => v3[g].squared().times(v[g]).times(u[g]));
     let power = power_p58(&uv7);
     let mut was_square = [0; N];
     let mut roots = power;

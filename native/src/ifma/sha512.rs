@@ -68,20 +68,33 @@ impl Messages {
                     rows[word / 8][lane][word % 8] = u64::from_be_bytes(be);
                 }
             }
-            let [low, high] = rows.map(|rows| U64x8::transpose(rows.each_ref().map(U64x8::load)));
-            let next = compress(state, core::array::from_fn(|t| if t < 8 { low[t] } else { high[t - 8] }));
-            state = core::array::from_fn(|k| U64x8::select(active, next[k], state[k]));
+            let next = compress(state, load_columns(&rows));
+            for (state, next) in state.iter_mut().zip(next) {
+                *state = U64x8::select(active, next, *state);
+            }
             rows.zeroize();
         }
-        let rows = U64x8::transpose(state).map(U64x8::to_array);
-        rows.map(|row| {
-            let mut digest = [0; 64];
-            for (bytes, word) in digest.chunks_exact_mut(8).zip(row) {
-                bytes.copy_from_slice(&word.to_be_bytes());
+        let mut digests = [[0; 64]; LANES];
+        for (digest, row) in digests.iter_mut().zip(U64x8::transpose(state)) {
+            for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(row.to_array()) {
+                *bytes = word.to_be_bytes();
             }
-            digest
-        })
+        }
+        digests
     }
+}
+
+/// A block's sixteen words, from each lane's two rows of eight.
+#[inline(always)]
+fn load_columns(rows: &[[[u64; 8]; LANES]; 2]) -> [U64x8; 16] {
+    let mut columns = [U64x8::zero(); 16];
+    for (columns, rows) in columns.as_chunks_mut::<8>().0.iter_mut().zip(rows) {
+        for (column, row) in columns.iter_mut().zip(rows) {
+            *column = U64x8::load(row);
+        }
+        *columns = U64x8::transpose(*columns);
+    }
+    columns
 }
 
 /// One block (FIPS 180-4, section 6.4.2).
@@ -130,7 +143,11 @@ fn small_sigma1(x: U64x8) -> U64x8 {
 
 #[inline(always)]
 fn initial() -> State {
-    INITIAL.map(U64x8::splat)
+    let mut state = [U64x8::zero(); 8];
+    for (word, initial) in state.iter_mut().zip(INITIAL) {
+        *word = U64x8::splat(initial);
+    }
+    state
 }
 
 /// The hashes that a batch of inputs needs, with their buffers.
