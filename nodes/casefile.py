@@ -10,6 +10,8 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from nodes.errors import NodeError, RefusedByRulesError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
@@ -17,9 +19,10 @@ from nodes.node import Node
 from nodes.partners import Partner
 from nodes.policy import Decision, Facts, Obligations
 from nodes.registry import Snapshot
-from protocol.effects import ConsumeSeed, Evidence, ReadItems
+from protocol.effects import ConsumeSeed, Evidence, ReadItems, ReadNotes
 from protocol.errors import AbortedError, RefusedError, RejectedError
 from protocol.messages import Envelope, Role
+from protocol.notes import encode_note
 from psi import Items
 
 log = logging.getLogger("accord.session")
@@ -69,6 +72,14 @@ class CaseFile:
         if self.snapshot is None:
             raise StorageError("expected an open snapshot, got a read before")
         return self.snapshot.items(self.facts.kinds[effect.list_number], effect.first, effect.count)
+
+    def read_notes(self, effect: ReadNotes) -> bytes:
+        """Read what each identifier's note says: whom to ask, and under which reference of the record behind it."""
+        if self.snapshot is None:
+            raise StorageError("expected an open snapshot, got a read before")
+        numbers = np.arange(effect.first, effect.first + effect.count)
+        found = self.snapshot.records(self.facts.kinds[effect.list_number], numbers)
+        return b"".join(encode_note(f"{self.node.config.agency_name}: {records[0].reference}") for records in found)
 
     # --- rows
 

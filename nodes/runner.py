@@ -37,6 +37,7 @@ from protocol.effects import (
     JobFailed,
     Join,
     ReadItems,
+    ReadNotes,
     ReadRows,
     Received,
     Rejection,
@@ -45,7 +46,7 @@ from protocol.effects import (
     Started,
 )
 from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, TimedOutError
-from protocol.messages import PacketType, Role
+from protocol.messages import PacketType
 from protocol.session import Session
 from psi import Items, PsiError
 
@@ -91,6 +92,7 @@ class Host(Protocol):
     def consume_seed(self, effect: ConsumeSeed) -> None: ...
     def charge(self, effect: Charge) -> None: ...
     def read_items(self, effect: ReadItems) -> Items: ...
+    def read_notes(self, effect: ReadNotes) -> bytes: ...
     def keep(self, effect: Evidence) -> None: ...
 
 
@@ -150,7 +152,6 @@ class Runner:
         self._storing = 0
         self._appended_bytes = 0
         self._computing: set[asyncio.Task[None]] = set()
-        self._partner_needed = True
         self._done: Done | None = None
 
     def end(self, error: ProtocolError, *, tell_partner: bool = True) -> None:
@@ -222,7 +223,7 @@ class Runner:
         if isinstance(event, Received):
             self._reading_slots.release()
             return event
-        return event if self._partner_needed else None
+        return event if self.session.partner_needed else None
 
     def _patience(self, now: float) -> tuple[float, bool]:
         """Seconds until the session ends for lack of time, and whether it is the partner's silence that ends it."""
@@ -263,8 +264,6 @@ class Runner:
     def _send(self, effect: Send) -> None:
         self._unwritten += 1
         self._outgoing.put_nowait(effect.packet)
-        if effect.type is PacketType.RECEIPT and self.session.role is Role.REQUESTER:
-            self._partner_needed = False  # it has all it needs: only its own comparison is left
 
     def _start(self, token: int, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(self._answer(token, work))
@@ -286,7 +285,10 @@ class Runner:
                 read = partial(spools.read, effect.spool, effect.row_bytes, effect.first, effect.count)
                 task = _Task(read, effect.token)
             case Join():
-                task = _Task(partial(spools.join, effect.outputs, effect.tags), effect.token)
+                task = _Task(
+                    partial(spools.join, effect.outputs, effect.output_row_bytes, effect.tags, effect.tag_row_bytes),
+                    effect.token,
+                )
             case Admit():
                 task = _Task(partial(host.admit, effect), effect.token)
             case ConsumeSeed():

@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 from nodes.errors import StorageError
-from protocol.effects import OUTPUT_ROW_BYTES, TAG_ROW_BYTES, SpoolName
+from protocol.effects import SpoolName
+from protocol.rows import ROW_NUMBER_BYTES
+from psi import TAG_BYTES
 
 BLOCK_BYTES: Final = 1 << 16  # sealed at once; a sort reads whole blocks
 SEAL_BYTES: Final = 16  # GCM tag, NIST SP 800-38D
@@ -195,18 +197,18 @@ class Spools:
             return b""
         return bytes(self._get(name, row_bytes).file.read(first * row_bytes, count * row_bytes))
 
-    def join(self, outputs: SpoolName, tags: SpoolName) -> bytes:
-        """Return the rows of the sorted `outputs` whose tag is among the sorted `tags`.
+    def join(self, outputs: SpoolName, output_row_bytes: int, tags: SpoolName, tag_row_bytes: int) -> bytes:
+        """Return each row of the sorted `outputs` whose tag is among the sorted `tags`, with that row of `tags`.
 
-        Returns: their row numbers, ascending little-endian uint32. Cost: one pass over both.
+        Returns: the pairs, ascending by row number. Cost: one pass over both.
         """
         if outputs not in self._spools or tags not in self._spools:
             return b""
-        left = self._get(outputs, OUTPUT_ROW_BYTES).file
-        right = self._get(tags, TAG_ROW_BYTES).file
+        left = self._get(outputs, output_row_bytes).file
+        right = self._get(tags, tag_row_bytes).file
         return _join(
-            _Window(left, OUTPUT_ROW_BYTES, 0, len(left), WINDOW_BYTES),
-            _Window(right, TAG_ROW_BYTES, 0, len(right), WINDOW_BYTES),
+            _Window(left, output_row_bytes, 0, len(left), WINDOW_BYTES),
+            _Window(right, tag_row_bytes, 0, len(right), WINDOW_BYTES),
         )
 
     def close(self) -> None:
@@ -276,30 +278,33 @@ def _merge(windows: list[_Window], write: Callable[[memoryview], None]) -> None:
 
 
 def _join(outputs: _Window, tags: _Window) -> bytes:
-    found: list[NDArray[np.uint32]] = []
+    found: list[NDArray[np.uint8]] = []
     while True:
         outputs.fill()
         tags.fill(keep=1)
         if not len(outputs.rows) or not len(tags.rows):
             break
-        keys = _tags_of(outputs.rows)
-        bound = _lowest([rows[-1:] for rows, side in ((keys, outputs), (tags.rows, tags)) if side.more])
+        keys, theirs = _tags_of(outputs.rows), _tags_of(tags.rows)
+        bound = _lowest([rows[-1:] for rows, side in ((keys, outputs), (theirs, tags)) if side.more])
         keys = keys[: _count_up_to(keys, bound)]
         rows = outputs.take(len(keys))
-        places = np.minimum(np.searchsorted(tags.rows, keys), len(tags.rows) - 1)
-        hits = _columns(rows)[tags.rows[places] == keys, TAG_ROW_BYTES:]
-        found.append(np.ascontiguousarray(hits).view("<u4").ravel())
+        places = np.minimum(np.searchsorted(theirs, keys), len(theirs) - 1)
+        hits = theirs[places] == keys
+        found.append(np.hstack([_columns(rows)[hits], _columns(tags.rows)[places[hits]]]))
         # The last tag up to the bound stays: outputs with the same tag may follow.
-        tags.take(max(_count_up_to(tags.rows, bound) - 1, 0))
+        tags.take(max(_count_up_to(theirs, bound) - 1, 0))
         if bound is None:
             break
-    numbers = np.concatenate(found) if found else np.empty(0, "<u4")
-    numbers.sort()
-    return numbers.tobytes()
+    if not found:
+        return b""
+    pairs = np.concatenate(found)
+    end = outputs.rows.dtype.itemsize
+    numbers = np.ascontiguousarray(pairs[:, end - ROW_NUMBER_BYTES : end]).view("<u4").ravel()
+    return pairs[np.argsort(numbers)].tobytes()
 
 
-def _tags_of(outputs: Rows) -> Rows:
-    tags: Rows = np.ascontiguousarray(_columns(outputs)[:, :TAG_ROW_BYTES]).view(f"S{TAG_ROW_BYTES}").ravel()
+def _tags_of(rows: Rows) -> Rows:
+    tags: Rows = np.ascontiguousarray(_columns(rows)[:, :TAG_BYTES]).view(f"S{TAG_BYTES}").ravel()
     return tags
 
 

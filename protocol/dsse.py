@@ -52,7 +52,7 @@ def check_public_key(public_key: bytes) -> None:
     """Refuse an Ed25519 key that is not canonical or has small order: it would verify what nobody signed.
 
     Raises:
-        SigningKeyError: wrong length, y not below p, small order, or not a point.
+        SigningKeyError: wrong length, y not below p, or small order. A key that is no point fails in `verify`.
     """
     if len(public_key) != PUBLIC_KEY_BYTES:
         raise SigningKeyError(f"expected a signing key of {PUBLIC_KEY_BYTES} bytes, got {len(public_key)}")

@@ -6,23 +6,20 @@ that fails by `Ended(HostError(...))`. The host may answer in any order and over
 everything inline.
 
 Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names, for list i: `("outputs", i)`
-holds what this side asked, as `tag || row` (16 + 4 bytes, row little-endian); `("own-tags", i)` and
-`("partner-tags", i)` hold tags alone (16 bytes).
+holds what this side asked, `("own-tags", i)` and `("partner-tags", i)` what the sides answer; `protocol.rows` says how
+wide they are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from protocol.errors import ProtocolError, Reason
 from protocol.messages import Envelope, PacketType
 from psi import PsiError
 
 SpoolName = tuple[str, int]
-
-TAG_ROW_BYTES: Final = 16
-OUTPUT_ROW_BYTES: Final = 20
 
 
 class Job(Protocol):
@@ -132,15 +129,27 @@ class ReadRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """Rows of `outputs` (sorted, 20 bytes) whose tag is in `tags` (strictly ascending, 16 bytes).
+class ReadNotes:
+    """The notes of own identifiers `first .. first+count-1` of list i. Result: count x 128 bytes (`protocol.notes`)."""
 
-    Result: bytes, the matching row numbers as ascending little-endian uint32.
+    token: int
+    list_number: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Pair the rows of `outputs` (sorted) with those of `tags` (strictly ascending) that begin with the same tag.
+
+    Result: bytes, the pairs `output row || tag row`, ascending by row number (the output row's last 4 bytes).
     """
 
     token: int
     outputs: SpoolName
+    output_row_bytes: int
     tags: SpoolName
+    tag_row_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +215,8 @@ class Answer:
 
     rows: tuple[bytes, ...]
     partner_sizes: tuple[int, ...]
+    notes: tuple[bytes, ...] = ()
+    """With notes: per list, 128 bytes for each row, as they were opened; zeros where a note was not authentic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +233,21 @@ class Done:
     ctx: bytes | None
 
 
-Effect = Send | Compute | ReadItems | Append | Sort | ReadRows | Join | Admit | ConsumeSeed | Charge | Evidence | Done
+Effect = (
+    Send
+    | Compute
+    | ReadItems
+    | ReadNotes
+    | Append
+    | Sort
+    | ReadRows
+    | Join
+    | Admit
+    | ConsumeSeed
+    | Charge
+    | Evidence
+    | Done
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,12 +146,6 @@ class WindowError(ProtocolError):
     code = "window-exceeded"
 
 
-class PublicKeyError(ProtocolError):
-    """An OPRF public key that is not a canonical element, or is the identity."""
-
-    code = "bad-public-key"
-
-
 class StatementError(ProtocolError):
     """A checkpoint or receipt that does not say what we saw."""
 

@@ -59,9 +59,9 @@ class Question:
     reveals: Reveals = Reveals.SHARED_IDENTIFIERS
 
 
-def to_both(envelope: Envelope) -> bool:
-    """Whether the responder learns the shared identifiers too."""
-    return envelope.reveals == Reveals.SHARED_IDENTIFIERS_TO_BOTH
+def revealed(envelope: Envelope) -> Reveals:
+    """What a checked envelope asks to reveal."""
+    return Reveals(envelope.reveals)
 
 
 def commit(dst: str, role: Role, value: bytes) -> bytes:
@@ -113,9 +113,7 @@ def make_envelope(
             Participant(local.agency, role.value, "", signing_key),
             Participant(peer.agency, Role.RESPONDER.value, question.data_set, peer.signing_key),
         ),
-        recipients=(local.agency, peer.agency)
-        if question.reveals is Reveals.SHARED_IDENTIFIERS_TO_BOTH
-        else (local.agency,),
+        recipients=(local.agency, peer.agency) if question.reveals.to_both else (local.agency,),
         operator=question.operator,
         lists=question.lists,
         profile_hash=local.profile_hash,
@@ -170,7 +168,7 @@ def _check_participants(envelope: Envelope, local: Local, own_key: bytes, peer: 
         raise EnvelopeError("expected the sender as requester and this node as responder, with the keys exchanged")
     if envelope.participants[0].data_set or not envelope.participants[1].data_set:
         raise EnvelopeError("expected the name of the responder's data set alone")
-    recipients = (peer.agency, local.agency) if to_both(envelope) else (peer.agency,)
+    recipients = (peer.agency, local.agency) if revealed(envelope).to_both else (peer.agency,)
     if envelope.recipients != recipients:
         raise EnvelopeError("expected as recipients exactly those whom the answer reaches")
 

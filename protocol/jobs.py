@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from protocol.effects import OUTPUT_ROW_BYTES, TAG_ROW_BYTES
-from psi import ChunkStatement, Items, blind, evaluate, tags, verify_and_finalize
-
-OUTPUT_BYTES = 64  # RFC 9497, section 4.1: Nh of ristretto255-SHA512
+from protocol.rows import NOTED, ROW_NUMBER_BYTES, Widths
+from psi import (
+    OUTPUT_BYTES,
+    ChunkStatement,
+    Items,
+    blind,
+    evaluate,
+    open_notes,
+    seal_notes,
+    tags,
+    verify_and_finalize,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Finalize:
-    """Verify the chunk's proof, only then unblind. Returns n rows of tag || row number (16 + 4 bytes)."""
+    """Verify the chunk's proof, only then unblind. Returns n output rows, as wide as `widths` says."""
 
     items: Items = field(repr=False)
     blind_key: bytes = field(repr=False)
@@ -51,16 +59,17 @@ class Finalize:
     blinded: bytes = field(repr=False)
     evaluated: bytes = field(repr=False)
     proof: bytes
+    widths: Widths
 
     def run(self) -> bytes:
         outputs = verify_and_finalize(
             self.items, self.blind_key, self.first, self.statement, self.blinded, self.evaluated, self.proof
         )
-        count = len(self.items)
-        rows = np.empty((count, OUTPUT_ROW_BYTES), np.uint8)
-        rows[:, :TAG_ROW_BYTES] = np.frombuffer(outputs, np.uint8).reshape(count, OUTPUT_BYTES)[:, :TAG_ROW_BYTES]
+        count, kept = len(self.items), self.widths.output - ROW_NUMBER_BYTES
+        rows = np.empty((count, self.widths.output), np.uint8)
+        rows[:, :kept] = np.frombuffer(outputs, np.uint8).reshape(count, OUTPUT_BYTES)[:, :kept]
         numbers = np.arange(self.first, self.first + count, dtype="<u4")
-        rows[:, TAG_ROW_BYTES:] = numbers.view(np.uint8).reshape(count, 4)
+        rows[:, kept:] = numbers.view(np.uint8).reshape(count, ROW_NUMBER_BYTES)
         return rows.tobytes()
 
 
@@ -73,3 +82,34 @@ class Tags:
 
     def run(self) -> bytes:
         return tags(self.items, self.oprf_key)
+
+
+@dataclass(frozen=True, slots=True)
+class SealNotes:
+    """Returns n rows of tag || sealed note, in the order of the items."""
+
+    items: Items = field(repr=False)
+    oprf_key: bytes = field(repr=False)
+    ctx: bytes
+    notes: bytes = field(repr=False)
+
+    def run(self) -> bytes:
+        return seal_notes(self.items, self.oprf_key, self.ctx, self.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a join found. Returns (row numbers, little-endian uint32; notes, 128 bytes each, or none)."""
+
+    pairs: bytes = field(repr=False)
+    widths: Widths
+    ctx: bytes
+
+    def run(self) -> tuple[bytes, bytes]:
+        output = self.widths.output
+        pairs = np.frombuffer(self.pairs, np.uint8).reshape(-1, output + self.widths.tag)
+        numbers = pairs[:, output - ROW_NUMBER_BYTES : output].tobytes()
+        if self.widths != NOTED:
+            return numbers, b""
+        notes, _ = open_notes(pairs[:, :OUTPUT_BYTES].tobytes(), pairs[:, output:].tobytes(), self.ctx)
+        return numbers, notes

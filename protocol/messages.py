@@ -56,7 +56,19 @@ class Reveals(StrEnum):
     """What the answer tells the recipients. An enum, never a boolean."""
 
     SHARED_IDENTIFIERS = "shared-identifiers"
+    SHARED_IDENTIFIERS_WITH_NOTES = "shared-identifiers-with-notes"
     SHARED_IDENTIFIERS_TO_BOTH = "shared-identifiers-to-both"
+    SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES = "shared-identifiers-to-both-with-notes"
+
+    @property
+    def to_both(self) -> bool:
+        """Whether the responder learns the shared identifiers too."""
+        return self in (Reveals.SHARED_IDENTIFIERS_TO_BOTH, Reveals.SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES)
+
+    @property
+    def with_notes(self) -> bool:
+        """Whether each shared identifier comes with the answering side's note."""
+        return self in (Reveals.SHARED_IDENTIFIERS_WITH_NOTES, Reveals.SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES)
 
 
 @dataclass(frozen=True, slots=True)

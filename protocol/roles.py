@@ -94,7 +94,7 @@ class Responder(Session):
         self._own_sizes: tuple[int, ...] = ()
         self.expect(PacketType.ENVELOPE, self._on_envelope)
 
-    def _own_public_keys(self, salt: bytes) -> tuple[bytes, ...]:
+    def _own_public_keys(self, envelope: Envelope, salt: bytes) -> tuple[bytes, ...]:
         """What Key carries: one public key per list."""
         raise NotImplementedError
 
@@ -149,6 +149,6 @@ class Responder(Session):
         if opened.salt != salt:
             raise WrongReferenceError("expected the opening of this session")
         self._references += [salt, digest(packet)]
-        key = self._send_signed(PacketType.KEY, Key(self._references[-1], self._own_public_keys(salt)))
+        key = self._send_signed(PacketType.KEY, Key(self._references[-1], self._own_public_keys(envelope, salt)))
         self._begin_transcript(session_ctx(asked, [accepted], packet, [key]))
         self._begin(envelope, salt, opened.public_keys)

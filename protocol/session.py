@@ -39,7 +39,7 @@ from protocol.errors import (
 )
 from protocol.messages import Abort, Message, Packet, PacketType, Role, Statement
 from protocol.transcript import Transcript, digest
-from psi import ElementError, ProofError, PsiError
+from psi import ElementError, ProofError, PsiError, PublicKeyError
 
 NO_REFERENCE: Final = bytes(codec.DIGEST_BYTES)  # an abort by one who could not read the envelope
 
@@ -244,7 +244,7 @@ def _told(error: ProtocolError | PsiError) -> Reason:
     """What the partner is told: that its bytes were wrong, or else that the fault is here."""
     if isinstance(error, ProtocolError):
         return error.reason
-    return Reason.VIOLATION if isinstance(error, ElementError | ProofError) else Reason.INTERNAL
+    return Reason.VIOLATION if isinstance(error, ElementError | ProofError | PublicKeyError) else Reason.INTERNAL
 
 
 def reason_from(text: str) -> Reason:

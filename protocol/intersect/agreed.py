@@ -15,10 +15,10 @@ from typing import Any, Final, Protocol
 from protocol.chunks import Span
 from protocol.dst import TAGS_COMMITMENT
 from protocol.effects import Effect
-from protocol.errors import PublicKeyError, SizeError
+from protocol.errors import SizeError
 from protocol.messages import PacketType, Query, Role
 from protocol.session import Handler
-from psi import SUITE, ChunkStatement, ElementError, check_elements, lp, stream_key
+from psi import SUITE, ChunkStatement, ElementError, PublicKeyError, check_elements, lp, stream_key
 
 PROOF_BYTES: Final = 64
 TAGS_SALT_BYTES: Final = 32

@@ -8,11 +8,11 @@ from functools import partial
 
 from protocol import jobs
 from protocol.chunks import MAX_UNANSWERED, Span, chunks
-from protocol.effects import TAG_ROW_BYTES, Append, Compute, ReadItems, Sort
+from protocol.effects import Append, Compute, Job, ReadItems, ReadNotes, Sort
 from protocol.errors import WindowError
 from protocol.intersect.agreed import Drive, Terms, chunk_statement
 from protocol.messages import Packet, PacketType
-from protocol.rows import check_rows
+from protocol.rows import NOTED, Widths, check_rows
 from psi import ELEMENT_BYTES, Items, public_key
 
 
@@ -21,12 +21,14 @@ class Answering:
 
     Args:
         lists: how many lists the session has.
+        widths: whether notes go with the tags.
         changed: called whenever `answered` or `tags_ready` may have become true.
     """
 
-    def __init__(self, drive: Drive, terms: Terms, lists: int, changed: Callable[[], None]) -> None:
+    def __init__(self, drive: Drive, terms: Terms, lists: int, widths: Widths, changed: Callable[[], None]) -> None:
         self._drive = drive
         self._leg = terms.leg
+        self._widths = widths
         self._oprf_keys = terms.keys(lists, "oprf-key")
         self._proof_keys = terms.keys(lists, "proof")
         self.public_keys = tuple(public_key(key) for key in self._oprf_keys)
@@ -101,15 +103,24 @@ class Answering:
             )
             return
         for number in range(self._unsorted):
-            sort = partial(Sort, spool=("own-tags", number), row_bytes=TAG_ROW_BYTES)
+            sort = partial(Sort, spool=("own-tags", number), row_bytes=self._widths.tag)
             self._drive.do(sort, self._on_sorted)
 
     def _tag(self, chunk: Span, items: Items) -> None:
-        job = jobs.Tags(items, self._oprf_keys[chunk.list_number])
+        if self._widths == NOTED:
+            read = partial(ReadNotes, list_number=chunk.list_number, first=chunk.first, count=chunk.count)
+            self._drive.do(read, lambda notes: self._seal(chunk, items, notes))
+        else:
+            self._compute_tags(chunk, jobs.Tags(items, self._oprf_keys[chunk.list_number]))
+
+    def _seal(self, chunk: Span, items: Items, notes: bytes) -> None:
+        self._compute_tags(chunk, jobs.SealNotes(items, self._oprf_keys[chunk.list_number], self._ctx, notes))
+
+    def _compute_tags(self, chunk: Span, job: Job) -> None:
         self._drive.do(partial(Compute, job=job), lambda rows: self._on_tags(chunk, rows))
 
     def _on_tags(self, chunk: Span, rows: bytes) -> None:
-        self._drive.emit(Append(("own-tags", chunk.list_number), TAG_ROW_BYTES, rows))
+        self._drive.emit(Append(("own-tags", chunk.list_number), self._widths.tag, rows))
         self._tag_next()
 
     def _on_sorted(self, _: None) -> None:

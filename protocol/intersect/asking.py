@@ -9,11 +9,11 @@ from functools import partial
 
 from protocol import jobs
 from protocol.chunks import MAX_UNANSWERED, Span, chunks
-from protocol.effects import OUTPUT_ROW_BYTES, Append, Compute, ReadItems, Sort
+from protocol.effects import Append, Compute, ReadItems, Sort
 from protocol.errors import UnexpectedPacketError
 from protocol.intersect.agreed import PROOF_BYTES, Drive, Terms, check_public_keys, chunk_statement
 from protocol.messages import Packet, PacketType
-from protocol.rows import check_rows
+from protocol.rows import Widths, check_rows
 from psi import ELEMENT_BYTES, Items
 
 
@@ -44,6 +44,7 @@ class Asking:
         ctx: bytes,
         sizes: Sequence[int],
         public_keys: Sequence[bytes],
+        widths: Widths,
         verified: Callable[[], None],
         sorted_: Callable[[], None],
     ) -> None:
@@ -55,6 +56,7 @@ class Asking:
         self._ctx = ctx
         self._sizes = sizes
         self._public_keys = public_keys
+        self._widths = widths
         self._blind_keys = terms.keys(len(sizes), "blind")
         self._when_verified = verified
         self._when_sorted = sorted_
@@ -113,13 +115,14 @@ class Asking:
             flight.blinded,
             flight.evaluated,
             packet.payload,
+            self._widths,
         )
         self._verifying += 1
         self._drive.do(partial(Compute, job=job), lambda rows: self._on_outputs(chunk, rows))
         self._drive.expect(PacketType.EVALUATED, self._on_evaluated)
 
     def _on_outputs(self, chunk: Span, rows: bytes) -> None:
-        self._drive.emit(Append(("outputs", chunk.list_number), OUTPUT_ROW_BYTES, rows))
+        self._drive.emit(Append(("outputs", chunk.list_number), self._widths.output, rows))
         self._drive.advance(chunk.count)
         self._verifying -= 1
         self._to_verify -= chunk.count
@@ -132,7 +135,7 @@ class Asking:
         self.verified = True
         self._when_verified()
         for number in range(len(self._sizes)):
-            sort = partial(Sort, spool=("outputs", number), row_bytes=OUTPUT_ROW_BYTES)
+            sort = partial(Sort, spool=("outputs", number), row_bytes=self._widths.output)
             self._drive.do(sort, self._on_sorted)
 
     def _on_sorted(self, _: None) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from protocol.effects import Answer, Charge
-from protocol.handshake import to_both
+from protocol.handshake import revealed
 from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
 from protocol.messages import Packet, PacketType
 from protocol.roles import Requester
+from protocol.rows import NOTED, PLAIN
 
 
 class IntersectRequester(Requester):
@@ -20,10 +21,11 @@ class IntersectRequester(Requester):
     _answering: Answering | None = None
 
     def _own_public_keys(self, salt: bytes) -> tuple[bytes, ...]:
-        if not to_both(self.envelope):
+        self._widths = NOTED if revealed(self.envelope).with_notes else PLAIN
+        if not revealed(self.envelope).to_both:
             return ()
         terms = Terms(self.secrets.seed, salt, self.role, RESPONDER_ASKS)
-        self._answering = Answering(self, terms, len(self._own_sizes), self._checkpoint)
+        self._answering = Answering(self, terms, len(self._own_sizes), self._widths, self._checkpoint)
         return self._answering.public_keys
 
     def _begin(self, salt: bytes, partner_sizes: tuple[int, ...], public_keys: tuple[bytes, ...]) -> None:
@@ -33,8 +35,10 @@ class IntersectRequester(Requester):
         self._tags_salt = Terms(self.secrets.seed, salt, self.role, RESPONDER_ASKS).key(0, "tags-salt")
         ctx = self._agreed().ctx
         terms = Terms(self.secrets.seed, salt, self.role, REQUESTER_ASKS)
-        self._asking = Asking(self, terms, ctx, self._own_sizes, public_keys, self._checkpoint, self._compare)
-        self._tags = Tags(self, partner_sizes, self._on_all_tags)
+        self._asking = Asking(
+            self, terms, ctx, self._own_sizes, public_keys, self._widths, self._checkpoint, self._compare
+        )
+        self._tags = Tags(self, partner_sizes, self._widths, self._on_all_tags)
         self._enter("evaluating", sum(self._own_sizes) + (sum(partner_sizes) if self._answering else 0))
         if self._answering is not None:
             self._answering.begin(ctx, partner_sizes, self._own_sizes)
@@ -52,7 +56,9 @@ class IntersectRequester(Requester):
             self._tags.begin()
         elif answering.answered and answering.tags_ready:
             self._checkpointed = True
-            commit_own_tags(self, self._own_sizes, RESPONDER_ASKS, self._tags_salt, self._checkpoint_committed)
+            commit_own_tags(
+                self, self._own_sizes, self._widths, RESPONDER_ASKS, self._tags_salt, self._checkpoint_committed
+            )
 
     # --- where the answer goes to both: own tags first
 
@@ -68,7 +74,7 @@ class IntersectRequester(Requester):
     def _disclose(self, _: None) -> None:
         self._enter("exchanging tags", sum(self._own_sizes) + sum(self._partner_sizes))
         self.send_rows(PacketType.TAGS_SALT, self._tags_salt)
-        send_tags(self, self._own_sizes, self._tags.begin_committed)
+        send_tags(self, self._own_sizes, self._widths, self._tags.begin_committed)
 
     # --- the partner's tags
 
@@ -87,4 +93,7 @@ class IntersectRequester(Requester):
     def _compare(self) -> None:
         if self._asking.sorted and self._receipt_sent:
             self._enter("comparing", len(self._own_sizes))
-            compare(self, len(self._own_sizes), lambda rows: self._finish(Answer(rows, self._partner_sizes)))
+            compare(self, len(self._own_sizes), self._widths, self._agreed().ctx, self._answer)
+
+    def _answer(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...]) -> None:
+        self._finish(Answer(rows, self._partner_sizes, notes))

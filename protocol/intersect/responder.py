@@ -6,13 +6,14 @@ from functools import partial
 
 from protocol.effects import Answer, Charge, Disclosed
 from protocol.errors import SizeError, UnexpectedPacketError
-from protocol.handshake import to_both
+from protocol.handshake import revealed
 from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
 from protocol.messages import Envelope, Packet, PacketType
 from protocol.roles import Responder
+from protocol.rows import NOTED, PLAIN
 
 
 class IntersectResponder(Responder):
@@ -20,9 +21,10 @@ class IntersectResponder(Responder):
 
     _asking: Asking | None = None
 
-    def _own_public_keys(self, salt: bytes) -> tuple[bytes, ...]:
+    def _own_public_keys(self, envelope: Envelope, salt: bytes) -> tuple[bytes, ...]:
+        self._widths = NOTED if revealed(envelope).with_notes else PLAIN
         terms = Terms(self.secrets.seed, salt, self.role, REQUESTER_ASKS)
-        self._answering = Answering(self, terms, len(self._own_sizes), self._proceed)
+        self._answering = Answering(self, terms, len(self._own_sizes), self._widths, self._proceed)
         return self._answering.public_keys
 
     def _begin(self, envelope: Envelope, salt: bytes, public_keys: tuple[bytes, ...]) -> None:
@@ -33,11 +35,13 @@ class IntersectResponder(Responder):
         self._partner_commitment = b""
         self._tags_salt = Terms(self.secrets.seed, salt, self.role, REQUESTER_ASKS).key(0, "tags-salt")
         ctx = self._agreed().ctx
-        self._tags = Tags(self, self._asked_sizes, self._on_all_tags)
-        self._enter("evaluating", sum(self._asked_sizes) + (sum(self._own_sizes) if to_both(envelope) else 0))
-        if to_both(envelope):
+        self._tags = Tags(self, self._asked_sizes, self._widths, self._on_all_tags)
+        self._enter("evaluating", sum(self._asked_sizes) + (sum(self._own_sizes) if revealed(envelope).to_both else 0))
+        if revealed(envelope).to_both:
             terms = Terms(self.secrets.seed, salt, self.role, RESPONDER_ASKS)
-            self._asking = Asking(self, terms, ctx, self._own_sizes, public_keys, self._proceed, self._compare)
+            self._asking = Asking(
+                self, terms, ctx, self._own_sizes, public_keys, self._widths, self._proceed, self._compare
+            )
         elif public_keys:
             raise SizeError(f"expected no public key of the requester, got {len(public_keys)}")
         self.expect(PacketType.CHECKPOINT, self._on_checkpoint)
@@ -61,7 +65,9 @@ class IntersectResponder(Responder):
         if self._asking is None:
             self._charge()
         else:
-            commit_own_tags(self, self._own_sizes, REQUESTER_ASKS, self._tags_salt, self._checkpoint_committed)
+            commit_own_tags(
+                self, self._own_sizes, self._widths, REQUESTER_ASKS, self._tags_salt, self._checkpoint_committed
+            )
 
     def _charge(self) -> None:
         self.do(partial(Charge, elements=sum(self._asked_sizes), ctx=self._agreed().ctx), self._disclose)
@@ -82,7 +88,7 @@ class IntersectResponder(Responder):
         self._enter("sending tags", sum(self._own_sizes))
         if self._asking is not None:
             self.send_rows(PacketType.TAGS_SALT, self._tags_salt)
-        send_tags(self, self._own_sizes, self._send_receipt)
+        send_tags(self, self._own_sizes, self._widths, self._send_receipt)
 
     def _send_receipt(self) -> None:
         self._send_statement(PacketType.RECEIPT)
@@ -100,4 +106,7 @@ class IntersectResponder(Responder):
     def _compare(self) -> None:
         if self._asking is not None and self._asking.sorted and self._receipt_seen:
             self._enter("comparing", len(self._own_sizes))
-            compare(self, len(self._own_sizes), lambda rows: self._finish(Answer(rows, self._asked_sizes)))
+            compare(self, len(self._own_sizes), self._widths, self._agreed().ctx, self._answer)
+
+    def _answer(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...]) -> None:
+        self._finish(Answer(rows, self._asked_sizes, notes))

@@ -6,18 +6,21 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from protocol import jobs
 from protocol.chunks import Span, frames
-from protocol.effects import TAG_ROW_BYTES, Append, Join, ReadRows
+from protocol.effects import Append, Compute, Join, ReadRows
 from protocol.errors import CommitmentError
 from protocol.intersect.agreed import TAGS_SALT_BYTES, Drive, commit_tags
 from protocol.messages import Packet, PacketType
-from protocol.rows import check_ascending, check_rows
+from protocol.rows import Widths, check_ascending, check_rows
 from psi import TAG_BYTES
 
 
-def read_own_tags(drive: Drive, sizes: Sequence[int], each: Callable[[bytes], None], then: Callable[[], None]) -> None:
+def read_own_tags(
+    drive: Drive, sizes: Sequence[int], widths: Widths, each: Callable[[bytes], None], then: Callable[[], None]
+) -> None:
     """Read the own tags frame by frame, list by list: `each` frame, and `then` once."""
-    to_read = frames(sizes, TAG_ROW_BYTES)
+    to_read = frames(sizes, widths.tag)
 
     def read_next() -> None:
         frame = next(to_read, None)
@@ -27,7 +30,7 @@ def read_own_tags(drive: Drive, sizes: Sequence[int], each: Callable[[bytes], No
         read = partial(
             ReadRows,
             spool=("own-tags", frame.list_number),
-            row_bytes=TAG_ROW_BYTES,
+            row_bytes=widths.tag,
             first=frame.first,
             count=frame.count,
         )
@@ -40,20 +43,22 @@ def read_own_tags(drive: Drive, sizes: Sequence[int], each: Callable[[bytes], No
     read_next()
 
 
-def send_tags(drive: Drive, sizes: Sequence[int], then: Callable[[], None]) -> None:
+def send_tags(drive: Drive, sizes: Sequence[int], widths: Widths, then: Callable[[], None]) -> None:
     """Disclose the own tags."""
 
     def send(rows: bytes) -> None:
         drive.send_rows(PacketType.TAGS, rows)
-        drive.advance(len(rows) // TAG_ROW_BYTES)
+        drive.advance(len(rows) // widths.tag)
 
-    read_own_tags(drive, sizes, send, then)
+    read_own_tags(drive, sizes, widths, send, then)
 
 
-def commit_own_tags(drive: Drive, sizes: Sequence[int], leg: int, salt: bytes, then: Callable[[bytes], None]) -> None:
+def commit_own_tags(
+    drive: Drive, sizes: Sequence[int], widths: Widths, leg: int, salt: bytes, then: Callable[[bytes], None]
+) -> None:
     """Fix the own tags before the partner's are seen; `then` gets the commitment."""
     rows_digest = hashlib.sha512()
-    read_own_tags(drive, sizes, rows_digest.update, lambda: then(commit_tags(leg, salt, rows_digest.digest())))
+    read_own_tags(drive, sizes, widths, rows_digest.update, lambda: then(commit_tags(leg, salt, rows_digest.digest())))
 
 
 class Tags:
@@ -63,9 +68,10 @@ class Tags:
         then: called when the last frame has arrived.
     """
 
-    def __init__(self, drive: Drive, sizes: Sequence[int], then: Callable[[], None]) -> None:
+    def __init__(self, drive: Drive, sizes: Sequence[int], widths: Widths, then: Callable[[], None]) -> None:
         self._drive = drive
-        self._to_come = frames(sizes, TAG_ROW_BYTES)
+        self._row_bytes = widths.tag
+        self._to_come = frames(sizes, widths.tag)
         self._then = then
         self._last = b""
         self._salt = b""
@@ -97,25 +103,37 @@ class Tags:
             self._drive.expect(PacketType.TAGS, partial(self._on_tags, frame))
 
     def _on_tags(self, frame: Span, packet: Packet) -> None:
-        check_rows(packet.payload, TAG_ROW_BYTES, frame.count)
-        check_ascending(packet.payload, self._last if frame.number else b"")
-        self._last = packet.payload[-TAG_BYTES:]
+        check_rows(packet.payload, self._row_bytes, frame.count)
+        check_ascending(packet.payload, self._row_bytes, self._last if frame.number else b"")
+        self._last = packet.payload[-self._row_bytes :][:TAG_BYTES]
         self._digest.update(packet.payload)
-        self._drive.emit(Append(("partner-tags", frame.list_number), TAG_ROW_BYTES, packet.payload))
+        self._drive.emit(Append(("partner-tags", frame.list_number), self._row_bytes, packet.payload))
         self._drive.advance(frame.count)
         self._expect_next()
 
 
-def compare(drive: Drive, lists: int, then: Callable[[tuple[bytes, ...]], None]) -> None:
-    """Join the own outputs with the partner's tags; `then` gets the shared row numbers, list by list."""
-    answers: dict[int, bytes] = {}
+def compare(
+    drive: Drive, lists: int, widths: Widths, ctx: bytes, then: Callable[[tuple[bytes, ...], tuple[bytes, ...]], None]
+) -> None:
+    """Join the own outputs with the partner's tags; `then` gets the shared row numbers and notes, list by list."""
+    found: dict[int, tuple[bytes, bytes]] = {}
 
-    def on_joined(number: int, rows: bytes) -> None:
-        answers[number] = rows
+    def on_joined(number: int, pairs: bytes) -> None:
+        drive.do(partial(Compute, job=jobs.Shared(pairs, widths, ctx)), partial(on_shared, number))
+
+    def on_shared(number: int, shared: tuple[bytes, bytes]) -> None:
+        found[number] = shared
         drive.advance(1)
-        if len(answers) == lists:
-            then(tuple(answers[i] for i in range(lists)))
+        if len(found) == lists:
+            rows, notes = zip(*(found[i] for i in range(lists)), strict=True)
+            then(rows, notes)
 
     for number in range(lists):
-        join = partial(Join, outputs=("outputs", number), tags=("partner-tags", number))
+        join = partial(
+            Join,
+            outputs=("outputs", number),
+            output_row_bytes=widths.output,
+            tags=("partner-tags", number),
+            tag_row_bytes=widths.tag,
+        )
         drive.do(join, partial(on_joined, number))

@@ -15,6 +15,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -23,6 +24,7 @@ from protocol.errors import Reason
 from protocol.handshake import Question
 from protocol.intersect import IntersectRequester, IntersectResponder
 from protocol.messages import LegalBasis, List, PacketType
+from protocol.notes import encode_note
 from protocol.session import Local, Peer, Secrets, Session
 from psi import Items, PsiError
 
@@ -73,6 +75,16 @@ def question(kinds: dict[str, int], number: int = 1, **changes: object) -> Quest
     return Question(**(values | changes))  # type: ignore[arg-type]
 
 
+def values(items: Items) -> list[bytes]:
+    ends = memoryview(bytes(items.offsets)).cast("I").tolist()
+    return [bytes(items.data)[start:end] for start, end in pairwise(ends)]
+
+
+def note_of(item: bytes) -> str:
+    """What the other side's note says about an item: nothing where the item ends in a zero byte."""
+    return "" if item[-1:] == b"\0" else f"ask desk 7 about {item.hex()[:20]}"
+
+
 @dataclass
 class Host:
     """One side: carries out effects inline, remembers what it did."""
@@ -107,6 +119,9 @@ class Host:
                     return fx.JobFailed(effect.token, error)
             case fx.ReadItems():
                 return fx.Completed(effect.token, self.lists[effect.list_number].slice(effect.first, effect.count))
+            case fx.ReadNotes():
+                items = self.lists[effect.list_number].slice(effect.first, effect.count)
+                return fx.Completed(effect.token, b"".join(encode_note(note_of(item)) for item in values(items)))
             case fx.Append():
                 assert len(effect.rows) % effect.row_bytes == 0
                 self.spools.setdefault(effect.spool, bytearray()).extend(effect.rows)
@@ -119,10 +134,12 @@ class Host:
                 stop = start + effect.count * effect.row_bytes
                 return fx.Completed(effect.token, bytes(self.spools[effect.spool][start:stop]))
             case fx.Join():
-                tags = set(self._rows(effect.tags, fx.TAG_ROW_BYTES))
-                outputs = self._rows(effect.outputs, fx.OUTPUT_ROW_BYTES)
-                rows = sorted(int.from_bytes(row[16:], "little") for row in outputs if row[:16] in tags)
-                return fx.Completed(effect.token, b"".join(row.to_bytes(4, "little") for row in rows))
+                tags = {row[:16]: row for row in self._rows(effect.tags, effect.tag_row_bytes)}
+                outputs = self._rows(effect.outputs, effect.output_row_bytes)
+                pairs = [row + tags[row[:16]] for row in outputs if row[:16] in tags]
+                end = effect.output_row_bytes
+                pairs.sort(key=lambda pair: int.from_bytes(pair[end - 4 : end], "little"))
+                return fx.Completed(effect.token, b"".join(pairs))
             case fx.Admit():
                 assert self.decide is not None
                 self.acts.append("admit")

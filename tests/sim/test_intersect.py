@@ -9,8 +9,9 @@ import pytest
 from protocol import effects as fx
 from protocol.codec import decode_packet
 from protocol.messages import PacketType, Reveals
+from protocol.notes import decode_note
 from psi import CHUNK_ELEMENTS
-from tests.sim.host import NOW_MS, Simulation, question, refuse
+from tests.sim.host import NOW_MS, Simulation, note_of, question, refuse
 
 
 def items(rng: random.Random, count: int) -> list[bytes]:
@@ -97,6 +98,34 @@ def test_to_both_the_requester_discloses_after_both_checkpoints_and_each_charges
         ("responder", PacketType.RECEIPT),
         ("requester", PacketType.RECEIPT),
     ]
+
+
+@pytest.mark.parametrize("reveals", [r for r in Reveals if r.with_notes])
+@pytest.mark.parametrize(("mine", "theirs", "shared"), [(0, 3, 0), (1, 1, 1), (7, 9, 4), (67, 78, 33)])
+def test_each_shared_identifier_comes_with_its_note(reveals: Reveals, mine: int, theirs: int, shared: int) -> None:
+    left, right = overlapping(mine * 100 + theirs, mine, theirs, shared)
+    ask = question({"imo": mine}, reveals=reveals)
+    simulation = Simulation.of({"imo": left}, {"imo": right}, ask=ask).run()
+    assert simulation.errors() == (None, None)
+    sides = [(simulation.requester, left, right)]
+    if reveals.to_both:
+        sides.append((simulation.responder, right, left))
+    for host, own, others in sides:
+        expected = [i for i, value in enumerate(own) if value in set(others)]
+        assert simulation.rows(host) == [expected]
+        assert host.done is not None
+        assert isinstance(host.done.result, fx.Answer)
+        notes = host.done.result.notes[0]
+        texts = [decode_note(notes[i : i + 128]) for i in range(0, len(notes), 128)]
+        assert texts == [note_of(own[i]) or None for i in expected]
+
+
+def test_more_noted_rows_than_one_frame() -> None:
+    right = [i.to_bytes(4, "big") + b"!" for i in range(7_000)]
+    ask = question({"imo": 3}, reveals=Reveals.SHARED_IDENTIFIERS_WITH_NOTES)
+    simulation = Simulation.of({"imo": right[5:8]}, {"imo": right}, ask=ask).run()
+    assert simulation.rows() == [[0, 1, 2]]
+    assert simulation.responder.sent.count(PacketType.TAGS) == 2
 
 
 def test_acts_are_in_order_and_nothing_leaves_before_the_charge() -> None:

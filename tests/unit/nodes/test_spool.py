@@ -14,17 +14,16 @@ import pytest
 from nodes import spool
 from nodes.errors import StorageError
 from nodes.spool import Spools
-from protocol.effects import OUTPUT_ROW_BYTES, TAG_ROW_BYTES
+from protocol.rows import PLAIN
 
 SIZES = [0, 1, 7, 8, 9, 65, 535, 1_501]
-OUTPUTS, TAGS = ("outputs", 0), ("tags", 0)
+OUTPUTS, TAGS = ("outputs", 0), ("partner-tags", 0)
+OUTPUT_ROW_BYTES, TAG_ROW_BYTES = PLAIN.output, PLAIN.tag
 ROOMY_BYTES = 1 << 26
 
 
 @pytest.fixture(params=[False, True], ids=["as-shipped", "tiny-blocks"])
-def spools(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Spools]:
+def spools(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spools]:
     if request.param:
         monkeypatch.setattr(spool, "BLOCK_BYTES", 96)
         monkeypatch.setattr(spool, "RUN_BYTES", 500)
@@ -50,9 +49,7 @@ ORDERS = {
     "all-equal": lambda rng, n, w: [bytes(w)] * n,
     "one-prefix": lambda rng, n, w: [bytes(w - 2) + rng.randbytes(2) for _ in range(n)],
     "only-the-last-byte": lambda rng, n, w: [b"\xff" * (w - 1) + rng.randbytes(1) for _ in range(n)],
-    "zero-bytes-inside": lambda rng, n, w: [
-        bytes(rng.choice((0, 0, 1, 255)) for _ in range(w)) for _ in range(n)
-    ],
+    "zero-bytes-inside": lambda rng, n, w: [bytes(rng.choice((0, 0, 1, 255)) for _ in range(w)) for _ in range(n)],
     "one-run-far-above": lambda rng, n, w: (
         sorted(random_rows(rng, n, w))[n // 3 :] + sorted(random_rows(rng, n // 3, w))
     ),
@@ -76,9 +73,7 @@ def test_sort_equals_the_oracle(spools: Spools, count: int, order: str, row_byte
         first = rng.randint(0, len(rows))
         part = rng.randint(0, len(rows) - first)
         if rows:
-            assert spools.read(OUTPUTS, row_bytes, first, part) == b"".join(
-                sorted(rows)[first : first + part]
-            )
+            assert spools.read(OUTPUTS, row_bytes, first, part) == b"".join(sorted(rows)[first : first + part])
 
 
 def fill_for_join(spools: Spools, outputs: list[bytes], tags: list[bytes]) -> None:
@@ -89,7 +84,12 @@ def fill_for_join(spools: Spools, outputs: list[bytes], tags: list[bytes]) -> No
 
 
 def joined(spools: Spools) -> list[int]:
-    return [number for (number,) in struct.iter_unpack("<I", spools.join(OUTPUTS, TAGS))]
+    pairs = spools.join(OUTPUTS, OUTPUT_ROW_BYTES, TAGS, TAG_ROW_BYTES)
+    found = [
+        (pair[:16], pair[20:], int.from_bytes(pair[16:20], "little")) for (pair,) in struct.iter_unpack("36s", pairs)
+    ]
+    assert all(output == tag for output, tag, _ in found)
+    return [number for _, _, number in found]
 
 
 @pytest.mark.parametrize("outputs_count", SIZES)
@@ -129,7 +129,7 @@ def test_join_of_neighbours(spools: Spools, outputs: list[bytes], tags: list[byt
 def test_unknown_spools_are_empty(spools: Spools) -> None:
     spools.sort(TAGS, TAG_ROW_BYTES)
     assert spools.read(TAGS, TAG_ROW_BYTES, 0, 0) == b""
-    assert spools.join(OUTPUTS, TAGS) == b""
+    assert spools.join(OUTPUTS, OUTPUT_ROW_BYTES, TAGS, TAG_ROW_BYTES) == b""
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 4), (3, 1), (4, 0), (-1, 1), (0, 1 << 40)])
