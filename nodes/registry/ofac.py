@@ -129,7 +129,7 @@ def _issuer(before: str, number: str, text: str) -> tuple[str, str]:
     if bracket := _COUNTRY.search(text):
         return number, bracket[1]
     behind = text[len(number) :].split(",")
-    candidates = [(number, behind[1])] if len(behind) > 1 else []
+    candidates = [(number, behind[1].strip())] if len(behind) > 1 else []
     candidates += [(number[: gap.start()], number[gap.end() :]) for gap in re.finditer(r"\s+(?=[A-Z][a-z])", number)]
     candidates += [(number, word) for word in _ADJECTIVE.findall(before)]
     for candidate, country in candidates:
