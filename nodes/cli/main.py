@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "ledger": "Verify, show and export what this node did.",
     "doctor": "Check this node and say what to repair.",
     "demo": "Two nodes on this machine answer a real question.",
+    "bench": "Measure this machine (source checkout only).",
 }
 
 
