@@ -1,0 +1,126 @@
+"""`accord registry` and `accord exercise`, as an operator uses them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nodes.error_table import ExitCode
+from tests import oracle
+from tests.cli.command import accord, init
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    assert init(tmp_path / "node", "one").code == 0
+    return tmp_path / "node"
+
+
+@pytest.fixture
+def exercise(tmp_path: Path, home: Path) -> Path:
+    made = accord(home, "exercise", "generate", tmp_path / "exercise", "--size", 300, "--overlap", 30, "--json")
+    assert made.code == 0
+    assert made.json["size"] == 300 and made.json["overlap"] == 30 and len(made.json["agencies"]) == 2
+    assert made.json["shared"]["passport"] == made.json["shared"]["passport-number"] > 10
+    return tmp_path / "exercise"
+
+
+def import_(home: Path, folder: Path, *more: object):
+    return accord(
+        home, "registry", "import", "persons", folder / "agency-1.csv", "--mapping", folder / "agency-1.toml", *more
+    )
+
+
+def test_import_list_show_check(home: Path, exercise: Path) -> None:
+    done = import_(home, exercise)
+    assert done.code == 0 and "300 records; persons is now at version 1." in done.err
+    assert any(line.startswith("passport\taccepted\t") for line in done.out.splitlines())
+    report = import_(home, exercise, "--json").json
+    assert (report["version"], report["records"], report["realm"]) == (2, 300, "exercise")
+    (listed,) = accord(home, "registry", "list", "--json").json
+    assert (listed["data_set"], listed["version"], listed["profile"]) == ("persons", 2, "current")
+    shown = accord(home, "registry", "show", "persons", "--json").json
+    assert shown["report"] == report
+    assert shown["sizes"]["iban"] == report["kinds"]["iban"]["accepted"] > 0
+    (checked,) = accord(home, "registry", "check", "--json").json
+    assert checked["root"] == shown["root"] == listed["root"]
+    for words in (("list",), ("show", "persons"), ("check", "persons")):
+        assert "persons" in accord(home, "registry", *words).out
+
+
+def test_imports_are_in_the_ledger(home: Path, exercise: Path) -> None:
+    sizes = {k: c["accepted"] for k, c in import_(home, exercise, "--json").json["kinds"].items() if c["accepted"]}
+    rows = [json.loads(line) for line in accord(home, "ledger", "show", "--json").out.splitlines()]
+    row = [r for r in rows if r.get("event") == "import"][-1]
+    assert (row["data_set"], row["snapshot"]) == ("persons", "1")
+    assert dict(zip(row["kinds"], row["sizes"], strict=True)) == sizes
+
+
+def test_no_value_is_shown_anywhere(home: Path, exercise: Path) -> None:
+    rows = [line.split(",") for line in (exercise / "agency-1.csv").read_text().splitlines()[1:]]
+    spoilt = exercise / "agency-1.csv"
+    spoilt.write_text(spoilt.read_text().replace(rows[0][4], "Ж" + rows[0][4]))
+    done = import_(home, exercise)
+    listing = accord(home, "registry", "show", "persons")
+    values = {cell for row in rows for cell in (row[4], row[6], row[7], row[9]) if cell}
+    for text in (done.out, done.err, listing.out, listing.err):
+        assert not any(value in text for value in values)
+    assert "rejected: unsupported-character\t1\t2" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "exit_code"),
+    [
+        (["import", "persons", "missing.csv", "--mapping", "{map}"], "bad-source", ExitCode.INPUT),
+        (["import", "persons", "{csv}", "--mapping", "missing.toml"], "bad-mapping", ExitCode.INPUT),
+        (["import", "../persons", "{csv}", "--mapping", "{map}"], "bad-data-set-name", ExitCode.INPUT),
+        (["import", "persons", "{csv}", "--format", "ofac-sdn"], "source-realm-mismatch", ExitCode.INPUT),
+        (["show", "persons"], "unknown-data-set", ExitCode.CONFIGURATION),
+        (["check", "persons"], "unknown-data-set", ExitCode.CONFIGURATION),
+    ],
+)
+def test_errors(home: Path, exercise: Path, arguments: list[str], code: str, exit_code: ExitCode) -> None:
+    places = {"csv": exercise / "agency-1.csv", "map": exercise / "agency-1.toml"}
+    done = accord(home, "registry", *[a.format(**places) for a in arguments], "--json")
+    assert (done.code, done.error["code"]) == (exit_code, code)
+    assert accord(home, "registry", "list", "--json").json == []
+
+
+def test_a_csv_needs_its_mapping(home: Path, exercise: Path) -> None:
+    assert accord(home, "registry", "import", "persons", exercise / "agency-1.csv").code == ExitCode.USAGE
+    both = ("--mapping", exercise / "agency-1.toml", "--format", "ofac-sdn")
+    assert accord(home, "registry", "import", "persons", exercise / "agency-1.csv", *both).code == ExitCode.USAGE
+
+
+def test_an_exercise_is_refused_by_a_production_node(tmp_path: Path, exercise: Path) -> None:
+    assert init(tmp_path / "real", "two", "production").code == 0
+    done = import_(tmp_path / "real", exercise, "--json")
+    assert (done.code, done.error["code"]) == (ExitCode.INPUT, "source-realm-mismatch")
+
+
+def test_public_lists_go_into_a_production_node(tmp_path: Path) -> None:
+    folder = oracle.data_folder()
+    assert init(tmp_path / "real", "two", "production").code == 0
+    for name, file in list(oracle.FILES.items())[:2]:
+        file_format = "un-consolidated" if file.endswith(".xml") else "ofac-sdn"
+        done = accord(tmp_path / "real", "registry", "import", name, folder / file, "--format", file_format, "--json")
+        assert done.json["kinds"]["passport-number"]["accepted"] == {"un-2020": 302, "ofac-2024": 2145}[name]
+
+
+def test_a_damaged_snapshot_is_found(home: Path, exercise: Path) -> None:
+    import_(home, exercise)
+    (path,) = home.glob("registry/persons/*.snapshot")
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    done = accord(home, "registry", "check", "--json")
+    assert (done.code, done.error["code"]) == (ExitCode.STORAGE, "sealed-file-damaged")
+
+
+def test_an_exercise_is_not_written_twice(home: Path, exercise: Path) -> None:
+    done = accord(home, "exercise", "generate", exercise, "--json")
+    assert (done.code, done.error["code"]) == (ExitCode.INPUT, "bad-exercise")
+    text = accord(home, "exercise", "generate", exercise.parent / "other", "--size", 50)
+    assert text.code == 0 and "accord registry import persons" in text.out
