@@ -37,6 +37,7 @@ class Request:
         data_set: own, whose identifiers are looked for; `asked` is the partner's.
         kinds: identifier kinds, in order; none means all that the own data set holds.
         operator: id from accord.toml.
+        reveals: what the answer tells, and to whom.
     """
 
     partner: str
@@ -45,6 +46,37 @@ class Request:
     kinds: tuple[str, ...]
     mandate: Mandate
     operator: str
+    reveals: Reveals = Reveals.SHARED_IDENTIFIERS
+
+    @property
+    def budget(self) -> str:
+        """The own budget that it is charged to, kept apart from what partners ask of own data sets."""
+        return f"{self.partner}:{self.asked}"
+
+    def lists(self, snapshot: Snapshot, max_elements: int) -> tuple[List, ...]:
+        """The lists to declare. Raises QuestionError, TooManyElementsError."""
+        kinds = self.kinds or tuple(kind for kind in KINDS if snapshot.size(kind))
+        if not 1 <= len(kinds) <= MAX_LISTS or len(set(kinds)) != len(kinds):
+            raise QuestionError(f"expected 1 to {MAX_LISTS} different identifier kinds, got {len(kinds)}")
+        if not set(kinds) <= set(KINDS):
+            raise QuestionError(f"expected identifier kinds among {', '.join(KINDS)}, got others")
+        lists = tuple(List(kind, snapshot.size(kind)) for kind in kinds)
+        if max(entry.size for entry in lists) > max_elements:
+            raise TooManyElementsError(f"expected at most {max_elements} elements in a list, got more")
+        return lists
+
+    def facts(self, lists: tuple[List, ...]) -> Facts:
+        """What own rules are asked."""
+        return Facts(
+            direction=Direction.OUTGOING,
+            partner=self.partner,
+            query=Query.INTERSECT.value,
+            reveals=self.reveals.value,
+            data_set=self.asked,
+            lists=tuple((entry.kind, entry.size) for entry in lists),
+            purpose=self.mandate.legal_basis.purpose,
+            instrument=self.mandate.legal_basis.instrument,
+        )
 
 
 class RequesterHost(CaseFile):
@@ -62,7 +94,7 @@ class RequesterHost(CaseFile):
             reference=basis.reference,
             case_reference=basis.case_reference,
             query=Query.INTERSECT.value,
-            reveals=Reveals.SHARED_IDENTIFIERS.value,
+            reveals=request.reveals.value,
             data_set=request.asked,
         )
 
@@ -85,30 +117,17 @@ class RequesterHost(CaseFile):
         mandate = request.mandate
         mandate.check_time(now_ms)
         self.snapshot = node.registry.open(request.data_set)
-        lists = self._lists(self.snapshot)
+        lists = request.lists(self.snapshot, node.config.limits.elements_per_list)
         self.facts = replace(
             self.facts,
             kinds=tuple(entry.kind for entry in lists),
             sizes=tuple(entry.size for entry in lists),
             snapshot=str(self.snapshot.version),
         )
-        obligations = self.decide(
-            Facts(
-                direction=Direction.OUTGOING,
-                partner=self.partner,
-                query=self.facts.query,
-                reveals=self.facts.reveals,
-                data_set=request.asked,
-                lists=tuple((entry.kind, entry.size) for entry in lists),
-                purpose=mandate.legal_basis.purpose,
-                instrument=mandate.legal_basis.instrument,
-            )
-        )
+        obligations = self.decide(request.facts(lists))
         self.elements = sum(entry.size for entry in lists)
         nonce = os.urandom(NONCE_BYTES)
-        # Own limits are kept apart from what the partner may ask of us: its data sets bear its name here.
-        limit = obligations.max_elements_per_day
-        self.reserve(nonce, f"{self.partner}:{request.asked}", self.elements, limit)
+        self.reserve(nonce, request.budget, self.elements, obligations.max_elements_per_day)
         self.record_decision(None)
         question = Question(
             data_set=request.asked,
@@ -118,23 +137,12 @@ class RequesterHost(CaseFile):
             not_before_ms=max(now_ms, mandate.not_before_ms),
             not_after_ms=min(now_ms + min(QUESTION_PERIOD_MS, MAX_PERIOD_MS), mandate.not_after_ms),
             nonce=nonce,
+            reveals=request.reveals,
         )
         partner = node.book.by_agency(self.partner)
         return IntersectRequester(
             question, node.local, fresh_secrets(), self.snapshot.root, node.identity.signer, peer(partner)
         )
-
-    def _lists(self, snapshot: Snapshot) -> tuple[List, ...]:
-        kinds = self.request.kinds or tuple(kind for kind in KINDS if snapshot.size(kind))
-        if not 1 <= len(kinds) <= MAX_LISTS or len(set(kinds)) != len(kinds):
-            raise QuestionError(f"expected 1 to {MAX_LISTS} different identifier kinds, got {len(kinds)}")
-        if not set(kinds) <= set(KINDS):
-            raise QuestionError(f"expected identifier kinds among {', '.join(KINDS)}, got others")
-        lists = tuple(List(kind, snapshot.size(kind)) for kind in kinds)
-        limit = self.node.config.limits.elements_per_list
-        if max(entry.size for entry in lists) > limit:
-            raise TooManyElementsError(f"expected at most {limit} elements in a list, got more")
-        return lists
 
     # --- what the runner asks
 
