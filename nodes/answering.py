@@ -41,7 +41,7 @@ class ResponderHost(CaseFile):
             LedgerError, StateError, ClockError: not durable, so not answered.
         """
         envelope = effect.envelope
-        self.know(effect.envelope_digest, envelope)
+        self.know(envelope)
         try:
             self.facts.content()
         except LedgerError:  # text that no row could show

@@ -22,7 +22,6 @@ from protocol.handshake import MAX_LISTS, Question
 from protocol.identifiers import KINDS
 from protocol.intersect import IntersectRequester
 from protocol.messages import Accept, List, Packet, PacketType, Query, Reveals
-from protocol.transcript import digest
 
 QUESTION_PERIOD_MS: Final = 900_000  # to reach the partner, its queue included; far below MAX_PERIOD_MS
 NONCE_BYTES: Final = 32  # docs/protocol.md, "Envelope"
@@ -150,8 +149,6 @@ class RequesterHost(CaseFile):
         """The question is in the ledger before it leaves, and charged to own budget before the checkpoint does."""
         super().keep(effect)
         if effect.sender != self.partner and effect.type is PacketType.ENVELOPE:
-            packet = Packet(effect.type, effect.payload, effect.signature)
-            self.facts = replace(self.facts, session=digest(packet).hex())
             self.record(Event.REQUEST_SENT)
         elif effect.sender != self.partner and effect.type is PacketType.CHECKPOINT:
             self.node.state.charge(self.reservation, sum(self.facts.sizes), self.node.now_ms())

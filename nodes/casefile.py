@@ -21,8 +21,9 @@ from nodes.policy import Decision, Facts, Obligations
 from nodes.registry import Snapshot
 from protocol.effects import ConsumeSeed, Evidence, ReadItems, ReadNotes
 from protocol.errors import AbortedError, RefusedError, RejectedError
-from protocol.messages import Envelope, Role
+from protocol.messages import Envelope, Packet, PacketType, Role
 from protocol.notes import encode_note
+from protocol.transcript import digest
 from psi import Items
 
 log = logging.getLogger("accord.session")
@@ -66,6 +67,9 @@ class CaseFile:
     def keep(self, effect: Evidence) -> None:
         """Hand the message over with the next row: no row that matters is written after what it allows."""
         self._evidence.append(effect)
+        if effect.type is PacketType.ENVELOPE:
+            session = digest(Packet(effect.type, effect.payload, effect.signature))
+            self.facts = replace(self.facts, session=session.hex())
 
     def read_items(self, effect: ReadItems) -> Items:
         """Read own identifiers from the snapshot that the session began with, whatever was imported since."""
@@ -83,12 +87,11 @@ class CaseFile:
 
     # --- rows
 
-    def know(self, session: bytes, envelope: Envelope) -> None:
-        """From now on, rows tell what was asked, and which session they belong to."""
+    def know(self, envelope: Envelope) -> None:
+        """From now on, rows tell what was asked."""
         basis = envelope.legal_basis
         self.facts = replace(
             self.facts,
-            session=session.hex(),
             operator=envelope.operator,
             purpose=basis.purpose,
             instrument=basis.instrument,
@@ -150,7 +153,7 @@ class CaseFile:
             if error is None:
                 self.record(Event.COMPLETION, ctx=(ctx or b"").hex())
             else:
-                refused = isinstance(error, RefusedError | RejectedError)
+                refused = any(message.type is PacketType.REFUSAL for message in self._evidence)
                 event = Event.REFUSAL if refused else Event.ABORT
                 self.record(event, ctx=(ctx or b"").hex(), reason=reason_of(error))
         except NodeError as failure:

@@ -1,6 +1,6 @@
 """Two real agencies on this machine: folders, certificates, data, and `accord serve` in processes of their own.
 
-Everything happens as operators do it. What a test may look at afterwards: what commands say, log files, ledgers, folders.
+Everything happens as operators do it. A test may look at what commands say, at logs, ledgers and folders.
 """
 
 from __future__ import annotations
@@ -69,6 +69,11 @@ max_duration_seconds = 3600
 """
 
 
+def outcome_of(asking: subprocess.Popen[str]) -> Outcome:
+    out, err = asking.communicate(timeout=30)
+    return Outcome(asking.returncode, out, err)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -89,6 +94,7 @@ class NodeUnderTest:
     port: int
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    log_begin: int = 0
 
     @property
     def log(self) -> Path:
@@ -104,20 +110,29 @@ class NodeUnderTest:
         return outcome
 
     def serve(self, *, wait: bool = True) -> None:
-        """Start the node and wait until it says that it is ready."""
+        """Start the node, and wait until it says that it is ready."""
         with self.log.open("ab") as log:
-            begin = log.tell()
+            self.log_begin = log.tell()
             self.process = subprocess.Popen(
-                [*ACCORD, "--home", str(self.home), "serve", "--grace", "2"],
+                [*ACCORD, "--home", str(self.home), "serve", "--grace", "1"],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **self.environment},
             )
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        self.wait_for_log("event=ready")
+
+    def wait_for_log(self, text: str) -> None:
+        """Wait until the process that runs has logged this."""
         deadline = time.monotonic() + READY_SECONDS
-        while wait and b"event=ready" not in self.log.read_bytes()[begin:]:
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < deadline, self.log.read_text()[-3000:]
-            time.sleep(0.05)
+        while text not in self.log_text()[self.log_begin :]:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log_text()[-3000:]
+            assert time.monotonic() < deadline, self.log_text()[-3000:]
+            time.sleep(0.03)
 
     def stop(self) -> int:
         """Stop the node as a service manager does; return its exit code."""
@@ -141,7 +156,7 @@ class NodeUnderTest:
         rows = [f"{self.agency}-{value},Person {value},{number(value)}" for value in values]
         file.write_text("\n".join(["ref,name,number", *rows, f"{self.agency}-0000,Nobody,"]) + "\n")
         mapping.write_text(MAPPING)
-        import_csv(self.home, data_set, file, mapping)
+        self.must("registry", "import", data_set, file, "--mapping", mapping, "--json")
 
     def write_rules(self, *texts: str) -> None:
         write_private(Home(self.home).rules_file, "\n".join(texts).encode())
@@ -149,6 +164,15 @@ class NodeUnderTest:
     def ask(self, partner: str, *more: object) -> Outcome:
         """Ask, as an operator in a terminal of its own."""
         return accord_process(*self.query_arguments(partner, *more))
+
+    def ask_meanwhile(self, partner: str, *more: object) -> subprocess.Popen[str]:
+        """Ask, and go on with the test."""
+        return subprocess.Popen(
+            [*ACCORD, *self.query_arguments(partner, "--json", *more)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def query_arguments(self, partner: str, *more: object) -> list[str]:
         mandate = self.home.with_name("mandate.toml")
@@ -159,7 +183,7 @@ class NodeUnderTest:
     def ledger(self) -> list[dict[str, Any]]:
         """Verify the ledger, and return its rows."""
         self.must("ledger", "verify")
-        return list(json.loads(self.must("ledger", "show", "--json").out))
+        return [json.loads(line) for line in self.must("ledger", "show", "--last", "100000", "--json").out.splitlines()]
 
     def log_text(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
@@ -187,15 +211,3 @@ def introduce(*nodes: NodeUnderTest) -> None:
         for other in nodes:
             if other is not node:
                 other.must("partner", "add", file, "--fingerprint", fingerprint, "--json")
-
-
-def import_csv(home: Path, data_set: str, file: Path, mapping: Path) -> None:
-    from datetime import UTC, datetime
-
-    from nodes.identity import load_identity
-    from nodes.registry import Registry, csv_source, import_source, load_mapping
-
-    config = load_config(Home(home))
-    identity = load_identity(Home(home), config.agency_id, time.time_ns() // 1_000_000)
-    registry = Registry(config.paths.registry, identity.storage_key, config.realm)
-    import_source(registry, data_set, csv_source(file, load_mapping(mapping)), datetime.now(UTC))
