@@ -8,7 +8,8 @@ is a prefix of another, and no two values of one kind or of two kinds share one 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -16,11 +17,13 @@ from types import MappingProxyType
 from typing import Final
 
 import stdnum.exceptions
-from stdnum import iban, imo
+from stdnum import iban, imo, luhn
 
 from protocol.identifiers.countries import resolve
+from protocol.identifiers.emails import canonical_email
 from protocol.identifiers.errors import (
     CheckDigitError,
+    IdentifierError,
     NoDigitError,
     PlaceholderError,
     TooLongError,
@@ -28,6 +31,8 @@ from protocol.identifiers.errors import (
     WrongFormatError,
 )
 from protocol.identifiers.folding import fold_number
+from protocol.identifiers.phones import canonical_phone
+from protocol.identifiers.plates import canonical_plate
 from protocol.identifiers.wallets import canonical_address
 
 # Shorter numbers tell nobody apart; longer ones are several numbers in one field. ICAO Doc 9303-4 has at most 9
@@ -39,9 +44,15 @@ IBAN_FORM: Final = "[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}"  # ISO 13616-1
 IBAN_LABEL: Final = "IBAN"  # often written in front; no country has the code IB
 IMO_FORM: Final = "[1-9][0-9]{6}"  # IMO resolution A.1117(30)
 IMO_LABEL: Final = "IMO"
+# 3GPP TS 23.003, section 6.2: type and serial number, then nothing, a check digit, or a software version.
+IMEI_FORM: Final = "(?:IMEI(?:SV)?)?([0-9]{14})([0-9]{0,2})"
+# Written in front of a tax number by authorities that think of VAT (Council Directive 2006/112/EC, article 215).
+TAX_PREFIXES: Final = {"GRC": "EL"}  # where it is not the alpha-2 code
+
 
 _IBAN: Final = re.compile(IBAN_FORM)
 _IMO: Final = re.compile(IMO_FORM)
+_IMEI: Final = re.compile(IMEI_FORM)
 
 
 class Strength(StrEnum):
@@ -51,6 +62,9 @@ class Strength(StrEnum):
     CANDIDATE = "candidate"  # equal values of different things are to be expected
 
 
+Rule = Callable[..., Sequence[tuple[bytes, ...]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of identifier.
@@ -58,18 +72,21 @@ class Kind:
     Args:
         name: as in mapping files, envelopes and reports.
         tag: first byte of its canonical values.
-        fields: what `canonicalize` takes, in order.
+        fields: what `keys` takes, in order.
         strength: what an equal value means.
+        max_keys: how many canonical values one raw value can have. One for exact kinds; a kind that several spellings
+            of one thing must share has several, and each widens what a list of this kind probes.
     """
 
     name: str
     tag: int
     fields: tuple[str, ...]
     strength: Strength
-    _rule: Callable[..., tuple[bytes, ...]]
+    _rule: Rule
+    max_keys: int = 1
 
-    def canonicalize(self, *fields: str) -> bytes:
-        """Return the canonical bytes of one raw value.
+    def keys(self, *fields: str) -> tuple[bytes, ...]:
+        """Return the canonical values of one raw value: distinct, at least one, at most `max_keys`.
 
         Args:
             fields: raw text, one per name in `self.fields`.
@@ -77,9 +94,18 @@ class Kind:
         Raises:
             IdentifierError: the value is not one; the code says why, the message never says what.
 
-        Cost: 2 us for numbers, 20 to 50 us for checksums of accounts and wallets.
+        Cost: 2 us for numbers, 20 to 50 us for checksums of accounts and wallets, and for names.
         """
-        return bytes([self.tag]) + b"".join(bytes([len(part)]) + part for part in self._rule(*fields))
+        return tuple(self._encoded(parts) for parts in self._rule(*fields))
+
+    def canonicalize(self, *fields: str) -> bytes:
+        """Return the canonical bytes of one raw value of an exact kind; otherwise as `keys`."""
+        if self.max_keys != 1:
+            raise TypeError(f"expected an exact kind, got {self.name}, which has several keys per value")
+        return self._encoded(self._rule(*fields)[0])
+
+    def _encoded(self, parts: tuple[bytes, ...]) -> bytes:
+        return bytes([self.tag]) + b"".join(bytes([len(part)]) + part for part in parts)
 
 
 def split_canonical(canonical: bytes) -> tuple[bytes, ...]:
@@ -141,12 +167,43 @@ def _accepted(validate: Callable[[str], str], value: str) -> None:
         raise WrongFormatError("expected the form of the country, got another") from None
 
 
+def _tax(country: str, number: str) -> tuple[bytes, ...]:
+    code, digits = _document(country, number)
+    prefix, rest = digits[:2].decode(), digits[2:]
+    if prefix.isalpha() and rest[:1].isdigit() and len(rest) >= MIN_DOCUMENT_CHARACTERS:
+        with suppress(IdentifierError):
+            if prefix == TAX_PREFIXES.get(code.decode()) or resolve(prefix).encode("ascii") == code:
+                return code, rest
+    return code, digits
+
+
+def _imei(number: str) -> tuple[bytes, ...]:
+    match = _IMEI.fullmatch(fold_number(number))
+    if not match:
+        raise WrongFormatError("expected 14 to 16 digits, got another form")
+    device, rest = match.groups()
+    if device == device[0] * len(device):
+        raise PlaceholderError("expected a number, got a filler")
+    if len(rest) == 1:
+        _accepted(luhn.validate, device + rest)
+    return (device.encode("ascii"),)
+
+
+def _exact(rule: Callable[..., tuple[bytes, ...]]) -> Rule:
+    return lambda *fields: (rule(*fields),)
+
+
 _ALL: Final = (
-    Kind("passport", 1, ("country", "number"), Strength.STRONG, _document),
-    Kind("passport-number", 2, ("number",), Strength.CANDIDATE, _number_alone),
-    Kind("national-id", 3, ("country", "number"), Strength.STRONG, _document),
-    Kind("iban", 4, ("number",), Strength.STRONG, _iban),
-    Kind("imo", 5, ("number",), Strength.STRONG, _imo),
-    Kind("crypto-wallet", 6, ("address",), Strength.STRONG, canonical_address),
+    Kind("passport", 1, ("country", "number"), Strength.STRONG, _exact(_document)),
+    Kind("passport-number", 2, ("number",), Strength.CANDIDATE, _exact(_number_alone)),
+    Kind("national-id", 3, ("country", "number"), Strength.STRONG, _exact(_document)),
+    Kind("iban", 4, ("number",), Strength.STRONG, _exact(_iban)),
+    Kind("imo", 5, ("number",), Strength.STRONG, _exact(_imo)),
+    Kind("crypto-wallet", 6, ("address",), Strength.STRONG, _exact(canonical_address)),
+    Kind("tax-id", 7, ("country", "number"), Strength.STRONG, _exact(_tax)),
+    Kind("phone", 8, ("country", "number"), Strength.CANDIDATE, _exact(canonical_phone)),
+    Kind("e-mail", 9, ("address",), Strength.STRONG, _exact(canonical_email)),
+    Kind("vehicle-plate", 10, ("country", "plate"), Strength.CANDIDATE, _exact(canonical_plate)),
+    Kind("imei", 11, ("number",), Strength.STRONG, _exact(_imei)),
 )
 KINDS: Final = MappingProxyType({kind.name: kind for kind in _ALL})

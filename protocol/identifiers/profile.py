@@ -11,11 +11,11 @@ import json
 from functools import cache
 from typing import Any, Final
 
-from protocol.identifiers import base_encodings, countries, folding, kinds, wallets
+from protocol.identifiers import base_encodings, countries, emails, folding, kinds, mrz, phones, plates, wallets
 
 # Raise it with every change to a procedure (the code of a rule); a change to a table changes the hash by itself.
 # tests/unit/protocol/identifiers pins the hash and the vectors, so that neither can change unnoticed.
-PROFILE_VERSION: Final = 1
+PROFILE_VERSION: Final = 2
 
 _PROCEDURES: Final = {
     "encoding": "tag, then length (1 byte) and bytes of each field",
@@ -23,6 +23,12 @@ _PROCEDURES: Final = {
     "iban": "fold; label off; form; ISO 7064 mod 97-10 and the country's structure",
     "imo": "fold; label off; form; no repeated digit; check digit",
     "crypto-wallet": "blanks and scheme off; decode; checksum; family and decoded bytes",
+    "tax-id": "document number; the country's alpha-2 code off if a digit and enough digits follow",
+    "phone": "marks off; label and extension off; international, else as dialled in the country; length of the plan",
+    "e-mail": "blanks off; lower case; form; the provider's domain and what it ignores",
+    "vehicle-plate": "look-alikes and accents to A-Z; fold; length; some digit",
+    "imei": "fold; label off; form; Luhn if there is a check digit; 14 digits",
+    "mrz": "blanks off; TD1, TD2 or TD3 by length; all check digits; century from the expiry",
     "country": "name key; exact match in the table; alpha-3",
 }
 
@@ -32,13 +38,15 @@ def document() -> dict[str, Any]:
     return {
         "profile": f"accord/v1/identifiers/{PROFILE_VERSION}",
         "procedures": _PROCEDURES,
-        "kinds": [[k.name, k.tag, list(k.fields), k.strength.value] for k in kinds.KINDS.values()],
+        "kinds": [[k.name, k.tag, list(k.fields), k.strength.value, k.max_keys] for k in kinds.KINDS.values()],
         "limits": {
             "raw characters": folding.MAX_RAW_CHARACTERS,
             "document characters": [kinds.MIN_DOCUMENT_CHARACTERS, kinds.MAX_DOCUMENT_CHARACTERS],
             "fillers": list(kinds.FILLERS),
             "iban": [kinds.IBAN_LABEL, kinds.IBAN_FORM],
             "imo": [kinds.IMO_LABEL, kinds.IMO_FORM],
+            "imei": kinds.IMEI_FORM,
+            "plate characters": [plates.MIN_PLATE_CHARACTERS, plates.MAX_PLATE_CHARACTERS],
         },
         "folding": {
             "blanks": folding.BLANKS,
@@ -54,6 +62,21 @@ def document() -> dict[str, Any]:
             "name dropped": folding.NAME_DROPPED,
         },
         "countries": [countries.TABLE, countries.OTHER_ISSUERS, list(countries.AMBIGUOUS)],
+        "tax prefixes": sorted(kinds.TAX_PREFIXES.items()),
+        "phones": {
+            "plans": phones.TABLE,
+            "global": list(phones.GLOBAL_CODES),
+            "mobile marks": {code: list(mark) for code, mark in phones.MOBILE_MARKS.items()},
+            "forms": [phones.PLUS, phones.LABELS, phones.EXTENSION],
+            "digits": [phones.MIN_GLOBAL_DIGITS, phones.MAX_E164_DIGITS, phones.MIN_UNMARKED_DIGITS],
+        },
+        "e-mail": {
+            "forms": [emails.LOCAL_FORM, emails.LABEL_FORM, emails.SCHEME],
+            "characters": [emails.MAX_LOCAL_CHARACTERS, emails.MAX_DOMAIN_CHARACTERS],
+            "providers": {domain: list(rule) for domain, rule in emails.PROVIDERS.items()},
+        },
+        "plates": [plates.LOOK_ALIKES, plates.SAUDI_LETTERS, plates.COUNTRY_MARKS],
+        "mrz": [list(mrz.WEIGHTS), mrz.VALUES, mrz.ISSUERS, mrz.FIRST_EXPIRY_YEAR],
         "wallets": {
             "base58": [base_encodings.BITCOIN_ALPHABET, base_encodings.RIPPLE_ALPHABET],
             "bech32": [base_encodings.BECH32_ALPHABET, base_encodings.BECH32_CONSTANT, base_encodings.BECH32M_CONSTANT],

@@ -22,10 +22,12 @@ MAX_INPUT_BYTES = 65_535  # RFC 9497, section 1.2
 def test_any_text_is_canonical_or_refused_with_a_reason(kind, data) -> None:
     raw = data.draw(st.tuples(*[RAW for _ in kind.fields]))
     try:
-        canonical = kind.canonicalize(*raw)
+        keys = kind.keys(*raw)
     except IdentifierError as error:
         assert error.code not in ("bad-identifier", "protocol-error")
-    else:
+        return
+    assert 1 <= len(set(keys)) == len(keys) <= kind.max_keys
+    for canonical in keys:
         assert canonical[0] == kind.tag
         assert len(canonical) <= MAX_INPUT_BYTES
         assert canonical == bytes([kind.tag]) + b"".join(bytes([len(f)]) + f for f in split_canonical(canonical))
@@ -55,6 +57,7 @@ def test_no_canonical_value_is_the_beginning_of_another() -> None:
 def test_kinds_and_tags_are_distinct_and_stable() -> None:
     assert [(k.name, k.tag) for k in KINDS.values()] == [
         ("passport", 1), ("passport-number", 2), ("national-id", 3), ("iban", 4), ("imo", 5), ("crypto-wallet", 6),
+        ("tax-id", 7), ("phone", 8), ("e-mail", 9), ("vehicle-plate", 10), ("imei", 11),
     ]  # fmt: skip
 
 
