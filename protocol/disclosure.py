@@ -1,0 +1,177 @@
+"""What each side learns from an answer: the one source of `accord query intersect --explain` and of the threat model.
+
+Each statement is a limit: this, and no more. docs/protocol.md has the arguments behind them. The table in
+docs/threat-model.md is `as_markdown()`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from protocol.messages import Reveals
+
+T = TypeVar("T")
+
+
+class Learner(StrEnum):
+    """Whose knowledge a statement is about."""
+
+    REQUESTER = "requester"
+    RESPONDER = "responder"
+    NETWORK = "network"
+
+
+class Adversary(StrEnum):
+    """The strongest learner that a limit holds against."""
+
+    MALICIOUS = "malicious"  # breaks every rule
+    QUANTUM_LATER = "malicious, a quantum computer later"  # and keeps what it received for one
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One limit on what somebody learns.
+
+    Args:
+        learner: who learns it.
+        learns: what, in words that hold for any session.
+        adversary: what the learner may do and the limit still stands.
+        assumption: what the limit rests on.
+    """
+
+    learner: Learner
+    learns: str
+    adversary: Adversary
+    assumption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """Everything that one kind of answer tells, and what no protocol prevents."""
+
+    statements: tuple[Statement, ...]
+    caveats: tuple[str, ...]
+
+
+_TOLD: Final = "none: it is told"
+_ONE_MORE: Final = "one-more gap Diffie-Hellman in ristretto255, SHA-512 as a random oracle"
+_SEALED: Final = f"{_ONE_MORE}, ChaCha20-Poly1305"
+
+_ASKED_AND_HELD: Final = Statement(
+    Learner.REQUESTER, "which of the identifiers that it asked about are held too", Adversary.MALICIOUS, _ONE_MORE
+)
+_SIZES_OF_RESPONDER: Final = Statement(
+    Learner.REQUESTER, "how many identifiers of each kind the responder holds", Adversary.QUANTUM_LATER, _TOLD
+)
+_NOTES_OF_RESPONDER: Final = Statement(
+    Learner.REQUESTER,
+    "for each shared identifier the responder's note: whom to ask, and a reference of its record",
+    Adversary.MALICIOUS,
+    _SEALED,
+)
+_THE_QUESTION: Final = Statement(
+    Learner.RESPONDER,
+    "that it is asked, by which agency, operator and officer, in which case, on which legal basis",
+    Adversary.QUANTUM_LATER,
+    _TOLD,
+)
+_SIZES_OF_REQUESTER: Final = Statement(
+    Learner.RESPONDER, "how many identifiers of each kind it is asked about", Adversary.QUANTUM_LATER, _TOLD
+)
+_NOTHING_ELSE: Final = Statement(
+    Learner.RESPONDER,
+    "not which identifiers these are, nor whether any is shared",
+    Adversary.QUANTUM_LATER,
+    "HKDF-SHA-512 and ChaCha20 pseudorandom",
+)
+_HELD_AND_ASKED: Final = Statement(
+    Learner.RESPONDER, "which of the identifiers that it holds it was asked about", Adversary.MALICIOUS, _ONE_MORE
+)
+_NOTES_OF_REQUESTER: Final = Statement(
+    Learner.RESPONDER,
+    "for each shared identifier the requester's note: whom to ask, and a reference of its record",
+    Adversary.MALICIOUS,
+    _SEALED,
+)
+_COMMITMENTS: Final = tuple(
+    Statement(
+        learner,
+        "a commitment to the version of the other's list, which tells nothing without its salt",
+        Adversary.QUANTUM_LATER,
+        "SHA-512 as a random oracle",
+    )
+    for learner in (Learner.REQUESTER, Learner.RESPONDER)
+)
+_TRAFFIC: Final = Statement(
+    Learner.NETWORK,
+    "that the two nodes talked, when, and from the volume the sizes in all",
+    Adversary.MALICIOUS,
+    "TLS 1.3, both certificates pinned",
+)
+
+_LEADS: Final = (
+    "The responder can leave out or invent identifiers, and nobody can tell: a hit is a lead, never an identity."
+)
+_LEADS_BOTH: Final = "Each side can leave out or invent identifiers, and nobody can tell: a hit is a lead."
+_CHOICE: Final = (
+    "The requester chooses whom it asks about: rules, budget and both ledgers limit that, mathematics does not."
+)
+_GROWTH: Final = "The sizes of two sessions show how the lists grew or shrank in between."
+_LATER: Final = (
+    "Whoever receives tags and keeps them could try identifiers on them with a quantum computer later: the responder "
+    "sends tags, and where the answer goes to both, the requester too."
+)
+_FIRST: Final = (
+    "The requester sends its tags first: a responder that stops then has the answer alone. Both ledgers show it."
+)
+
+
+def _disclosure(reveals: Reveals) -> Disclosure:
+    to_both, with_notes = reveals.to_both, reveals.with_notes
+    statements = [_ASKED_AND_HELD, _SIZES_OF_RESPONDER]
+    statements += [_NOTES_OF_RESPONDER] if with_notes else []
+    statements += [_THE_QUESTION, _SIZES_OF_REQUESTER, _HELD_AND_ASKED if to_both else _NOTHING_ELSE]
+    statements += [_NOTES_OF_REQUESTER] if to_both and with_notes else []
+    statements += [*_COMMITMENTS, _TRAFFIC]
+    caveats = (_LEADS_BOTH, _FIRST) if to_both else (_LEADS,)
+    return Disclosure(tuple(statements), (*caveats, _CHOICE, _GROWTH, _LATER))
+
+
+DISCLOSURES: Final[Mapping[Reveals, Disclosure]] = MappingProxyType(
+    {reveals: _disclosure(reveals) for reveals in Reveals}
+)
+
+
+def as_markdown() -> str:
+    """Return the table of docs/threat-model.md: each statement once, with the answers that it belongs to."""
+    statements = _distinct(s for disclosure in DISCLOSURES.values() for s in disclosure.statements)
+    caveats = _distinct(c for disclosure in DISCLOSURES.values() for c in disclosure.caveats)
+    by_learner = [s for learner in Learner for s in statements if s.learner is learner]
+    lines = [
+        "| who | learns at most | even if | rests on | in answers |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {s.learner} | {s.learns} | {s.adversary} | {s.assumption} | "
+            f"{_answers(r for r, d in DISCLOSURES.items() if s in d.statements)} |"
+            for s in by_learner
+        ),
+        "",
+        "What no protocol prevents:",
+        "",
+        *(f"- {c} ({_answers(r for r, d in DISCLOSURES.items() if c in d.caveats)})" for c in caveats),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _distinct(values: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(values))
+
+
+def _answers(members: Iterable[Reveals]) -> str:
+    found = list(members)
+    return "all" if len(found) == len(Reveals) else ", ".join(f"`{member}`" for member in found)
