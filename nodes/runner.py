@@ -279,6 +279,8 @@ class Runner:
                 )
             case ReadItems():
                 task = _Task(partial(host.read_items, effect), effect.token)
+            case ReadNotes():
+                task = _Task(partial(host.read_notes, effect), effect.token)
             case Sort():
                 task = _Task(partial(spools.sort, effect.spool, effect.row_bytes), effect.token)
             case ReadRows():
