@@ -14,7 +14,7 @@ def test_the_answer_is_the_intersection(pair: Pair, own: int, theirs: int) -> No
     mine, yours = range(own), range(own // 2, own // 2 + theirs)
     north.hold(mine)
     south.hold(yours)
-    outcome = north.ask("south", "--kind", "passport-number", "--json")
+    outcome = north.ask_here("south", "--kind", "passport-number", "--json")
     assert outcome.code == 0, outcome.err
     result = outcome.json
     assert {hit["identifier"] for hit in result["hits"]} == {number(value) for value in set(mine) & set(yours)}

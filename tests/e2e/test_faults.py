@@ -43,7 +43,7 @@ def totals(served: Pair) -> dict[str, int]:
     served.north.hold(OWN)
     served.south.hold(THEIRS)
     served.healthy()
-    assert_answered(served.north.ask("south", "--json"))
+    assert_answered(served.north.ask_here("south", "--json"))
     counts = dict(served.proxy.counts)
     assert all(count > 90_000 for count in counts.values()), counts
     return counts
@@ -102,7 +102,7 @@ def settled(pair: Pair, known: tuple[int, int]) -> tuple[list[dict[str, Any]], l
     for node in (pair.north, pair.south):
         assert not list((node.home / "spool").iterdir())
         assert not list((node.home / "results").glob(".*"))
-    assert_answered(pair.north.ask("south", "--json"))
+    assert_answered(pair.north.ask_here("south", "--json"))
     return north, south
 
 
@@ -219,7 +219,7 @@ def test_a_partner_suspended_meanwhile(pair: Pair, totals: dict[str, int]) -> No
     outcome = outcome_of(asking)
     error = json.loads(outcome.err.splitlines()[-1])["error"]
     assert (outcome.code, error["code"]) == (4, "aborted-by-partner")
-    refused = pair.north.ask("south", "--json")
+    refused = pair.north.ask_here("south", "--json")
     assert (refused.code, refused.error["code"]) == (6, "turned-away")
     pair.south.must("partner", "resume", "north")
     _, south = settled(pair, known)

@@ -1,0 +1,76 @@
+"""The demonstration: it runs, it cleans up, and it would notice a wrong answer."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nodes.cli import demo
+from nodes.errors import DemoError
+from tests.cli.command import accord_process
+from tests.e2e.harness import ACCORD
+
+
+def nodes_in(folder: Path) -> list[psutil.Process]:
+    """Processes that serve a home in this folder."""
+    return [p for p in psutil.process_iter(["cmdline"]) if any(str(folder) in a for a in p.info["cmdline"] or ())]
+
+
+def test_it_answers_and_leaves_nothing(tmp_path: Path) -> None:
+    done = accord_process("demo", "--size", 301, "--seed", 7, TMPDIR=str(tmp_path))
+    assert done.code == 0, done.err
+    assert "all found, and nothing else" in done.out
+    assert "backend" in done.out
+    assert list(tmp_path.iterdir()) == []
+    assert nodes_in(tmp_path) == []
+
+
+def test_whoever_stops_it_stops_the_nodes(tmp_path: Path) -> None:
+    demonstration = subprocess.Popen(
+        [*ACCORD, "demo", "--size", "301"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        text=True,
+    )
+    assert demonstration.stdout is not None
+    for line in demonstration.stdout:
+        if "asks: which" in line:
+            break
+    demonstration.send_signal(signal.SIGTERM)
+    assert demonstration.wait(30) == 128 + signal.SIGTERM
+    deadline = time.monotonic() + 20
+    while nodes_in(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert nodes_in(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([("imo", "EX1-1"), ("iban", "EX1-2")], None),
+        ([("imo", "EX1-1")], "1 missing, 0"),
+        ([("imo", "EX1-1"), ("iban", "EX1-2"), ("iban", "EX1-3")], "0 missing, 1"),
+        ([("iban", "EX1-1"), ("iban", "EX1-2")], "1 missing, 1"),
+        ([("imo", "EX1-1"), ("iban", "EX1-2"), ("iban", "EX1-2")], "0 missing, 1"),
+    ],
+)
+def test_any_difference_from_the_truth_is_noticed(
+    tmp_path: Path, found: list[tuple[str, str]], told: str | None
+) -> None:
+    truth = tmp_path / "truth.csv"
+    with truth.open("w", newline="") as file:
+        csv.writer(file).writerows([("kind", "agency_1"), ("imo", "EX1-1"), ("iban", "EX1-2")])
+    hits = [{"kind": kind, "records": [{"reference": reference}]} for kind, reference in found]
+    if told is None:
+        assert demo._compare(hits, truth) == 2
+    else:
+        with pytest.raises(DemoError, match=told):
+            demo._compare(hits, truth)
