@@ -9,14 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, Protocol
 
 from benchmarks import results
+from benchmarks.core import query_us
 from benchmarks.lists import Lists, Size, make_lists
 from benchmarks.results import BenchmarkError
 
@@ -66,63 +67,71 @@ class System(Protocol):
         """Get ready to answer for these lists. Raises BenchmarkError."""
 
 
+@dataclass
+class _Competitor:
+    """A system during one size: its answers so far, or why there are no more."""
+
+    system: System
+    party: Party | None = None
+    runs: list[Run] = field(default_factory=list)
+    counted: Run | None = None
+    failed: str | None = None
+
+    @contextmanager
+    def watched(self, folder: Path) -> Iterator[None]:
+        """Record a failure, without the folder where it happened, instead of stopping everything."""
+        try:
+            yield
+        except (BenchmarkError, OSError) as error:
+            self.failed = str(error).replace(str(folder), "")
+            print(f"{self.system.name}: {self.failed}", file=sys.stderr)
+
+    def answer(self, truth: set[str], *, counted: bool) -> Run:
+        """Let it answer once. Raises BenchmarkError if it cannot, or the answer is wrong."""
+        if self.party is None:
+            raise BenchmarkError("expected a system that is open")
+        run = self.party.run(counted)
+        if run.found != truth:
+            missing, extra = len(truth - run.found), len(run.found - truth)
+            raise BenchmarkError(f"wrong answer: {missing} of {len(truth)} shared missing, {extra} not shared")
+        print(f"{self.system.name}: {run.seconds:.2f} s{', counting bytes' * counted}", file=sys.stderr)
+        return run
+
+
 def measure(size: Size, systems: Sequence[System], repetitions: int, seed: int) -> dict[str, Any]:
     """Measure one size with every system."""
+    competitors = [_Competitor(system) for system in systems]
     with tempfile.TemporaryDirectory(prefix="accord-bench-") as folder, ExitStack() as stack:
         root = Path(folder)
         lists = make_lists(size, seed, root)
         truth = lists.truth()
         if len(truth) != size.shared:
             raise BenchmarkError(f"lists: expected {size.shared} shared, made {len(truth)}")
-        runs: dict[str, list[Run]] = {system.name: [] for system in systems}
-        failed: dict[str, str] = {}
-        counted: dict[str, Run] = {}
-        ready: dict[str, Party] = {}
-
-        def attempt(name: str, work: Callable[[], None]) -> None:
-            if name in failed:
-                return
-            try:
-                work()
-            except (BenchmarkError, OSError) as error:
-                failed[name] = str(error).replace(folder, "")
-                print(f"{size} {name}: {failed[name]}", file=sys.stderr)
-
-        def enter(system: System) -> None:
-            own = root / system.name
+        print(f"{size}, {size.shared} shared", file=sys.stderr)
+        for one in competitors:
+            own = root / one.system.name
             own.mkdir()
-            ready[system.name] = stack.enter_context(system.open(lists, own))
-
-        def once(name: str, into: list[Run], with_relay: bool) -> None:
-            run = ready[name].run(with_relay)
-            if run.found != truth:
-                missing, extra = len(truth - run.found), len(run.found - truth)
-                raise BenchmarkError(f"wrong answer: {missing} of {len(truth)} shared missing, {extra} not shared")
-            into.append(run)
-            print(f"{size} {name}: {run.seconds:.2f} s", file=sys.stderr)
-
-        for system in systems:
-            attempt(system.name, lambda system=system: enter(system))  # type: ignore[misc]
+            with one.watched(root):
+                one.party = stack.enter_context(one.system.open(lists, own))
         for _ in range(repetitions):
-            for system in systems:
-                attempt(system.name, lambda name=system.name: once(name, runs[name], False))  # type: ignore[misc]
-        for system in systems:
-            last: list[Run] = []
-            attempt(system.name, lambda name=system.name, last=last: once(name, last, True))  # type: ignore[misc]
-            if last:
-                counted[system.name] = last[0]
-        return {
-            "size": {"requester": size.requester, "responder": size.responder, "shared": size.shared},
-            "systems": {
-                system.name: _summary(system, runs[system.name], counted.get(system.name), failed.get(system.name))
-                for system in systems
-            },
-            "ratios": _ratios(systems, runs),
-        }
+            for one in competitors:
+                if one.failed is None:
+                    with one.watched(root):
+                        one.runs.append(one.answer(truth, counted=False))
+        for one in competitors:
+            if one.failed is None:
+                with one.watched(root):
+                    one.counted = one.answer(truth, counted=True)
+    return {
+        "size": {"requester": size.requester, "responder": size.responder, "shared": size.shared},
+        "systems": {one.system.name: _summary(one) for one in competitors},
+        "ratios": _ratios(competitors),
+    }
 
 
-def _summary(system: System, runs: list[Run], counted: Run | None, failed: str | None) -> dict[str, Any]:
-    summary: dict[str, Any] = {"facts": system.facts, "failed": failed, "answers_checked": len(runs)}
+def _summary(one: _Competitor) -> dict[str, Any]:
+    runs = one.runs
+    summary: dict[str, Any] = {"facts": one.system.facts, "failed": one.failed, "answers_checked": len(runs)}
     if runs:
         summary["median_seconds"] = median(run.seconds for run in runs)
         for side in SIDES:
@@ -134,18 +143,20 @@ def _summary(system: System, runs: list[Run], counted: Run | None, failed: str |
         summary["runs"] = [
             {"seconds": run.seconds} | {side: asdict(getattr(run, side)) for side in SIDES} | run.more for run in runs
         ]
-    if counted is not None and counted.wire_bytes is not None:
-        summary["wire_bytes"] = dict(zip(("to_responder", "to_requester"), counted.wire_bytes, strict=True))
+    if one.counted is not None and one.counted.wire_bytes is not None:
+        summary["wire_bytes"] = dict(zip(("to_responder", "to_requester"), one.counted.wire_bytes, strict=True))
     return summary
 
 
-def _ratios(systems: Sequence[System], runs: dict[str, list[Run]]) -> dict[str, float]:
+def _ratios(competitors: list[_Competitor]) -> dict[str, float]:
     """How many times as long each other system takes as the first: medians over repetitions of the ratio within one."""
-    first, *others = (system.name for system in systems)
+    first, *others = competitors
     return {
-        other: median(their.seconds / mine.seconds for mine, their in zip(runs[first], runs[other], strict=False))
+        other.system.name: median(
+            theirs.seconds / ours.seconds for ours, theirs in zip(first.runs, other.runs, strict=False)
+        )
         for other in others
-        if runs[first] and runs[other]
+        if first.runs and other.runs
     }
 
 
@@ -173,8 +184,17 @@ def table(document: dict[str, Any]) -> str:
                 f"failed: {summary['failed']}" if summary["failed"] else f"right, {summary['answers_checked']} times",
             )
         )
+    shares = document.get("core_shares")
+    note = (
+        ""
+        if not shares
+        else (
+            f"Of the CPU time of accord's nodes, the core accounts for {shares['core']:.1%}, "
+            f"its proofs and their verification for {shares['proofs']:.1%} (from core.json of this run).\n"
+        )
+    )
     title = f"# {size['requester']:,} against {size['responder']:,}, {size['shared']:,} shared\n"
-    return "\n".join((title, results.headline(document), results.markdown(columns, rows)))
+    return "\n".join((title, results.headline(document), results.markdown(columns, rows), note))
 
 
 def _figure(value: float | None) -> str:
@@ -182,22 +202,41 @@ def _figure(value: float | None) -> str:
 
 
 def _mebibytes(value: int | None) -> str:
-    return "" if value is None else f"{value / (1 << 20):.1f}"
+    return "" if value is None else f"{value / (1 << 20):,.2f}"
 
 
 def run_sizes(benchmark: str, arguments: argparse.Namespace, systems: Sequence[System]) -> bool:
-    """Measure each size that has no result yet, and print all tables. Returns whether all systems succeeded."""
+    """Measure each size that has no result yet, and print all tables.
+
+    Returns:
+        Whether all systems succeeded. Where one failed, remove the size's result to measure it again.
+    """
     good = True
     for size in arguments.sizes:
         path: Path = arguments.results / arguments.run / f"{benchmark}-{size}.json"
         if not path.exists():
             document = results.describe(benchmark, arguments)
             document |= measure(size, systems, arguments.repetitions, arguments.seed)
+            document["core_shares"] = _core_shares(path.with_name("core.json"), document)
             results.write(path, document, table(document))
         document = results.read(path)
         print(table(document))
         good = good and not any(summary["failed"] for summary in document["systems"].values())
     return good
+
+
+def _core_shares(core: Path, document: dict[str, Any]) -> dict[str, float] | None:
+    """How much of both nodes' CPU time the core's operations account for, if this run has measured the core too."""
+    summary = document["systems"].get("accord", {})
+    if not core.exists() or "runs" not in summary:
+        return None
+    size, cpu_seconds = document["size"], sum(summary[side]["median_cpu_seconds"] for side in SIDES)
+    each = query_us(results.read(core), summary["runs"][0]["backend"])
+    asked, held = size["requester"], size["responder"]
+    return {
+        "proofs": each["proofs"] * asked / 1e6 / cpu_seconds,
+        "core": (each["asked"] * asked + each["held"] * held) / 1e6 / cpu_seconds,
+    }
 
 
 def add_arguments(parser: argparse.ArgumentParser, sizes: Sequence[str], repetitions: int) -> None:

@@ -221,6 +221,18 @@ def _proof_share(samples: Samples, backends: tuple[str, ...]) -> dict[str, float
     }
 
 
+def query_us(document: dict[str, Any], backend: str) -> dict[str, float]:
+    """CPU microseconds of a query, from a result's largest batch: each item asked, its proofs alone, each item held."""
+    size = max(document["sizes"], key=lambda size: int(size["items"]))
+    us = {
+        row["operation"]: float(row["median_us_per_item"])
+        for row in size["rows"]
+        if (row["subject"], row["process"]) == (backend, ONE)
+    }
+    asked = us["blind"] + us["evaluate and prove"] + us["verify and finalize"]
+    return {"asked": asked, "proofs": sum(us[name] for name in PROOFS), "held": us["tags"]}
+
+
 def table(document: dict[str, Any]) -> str:
     """Return what a person reads of a result, as Markdown."""
     parts = ["# Core\n", results.headline(document)]

@@ -88,8 +88,8 @@ class _Node:
         command = [*_command(), "--home", str(self.home), *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            said = " ".join(done.stderr.split("\n")[-3:]).strip()
-            raise BenchmarkError(f"accord {arguments[0]}: ended with {done.returncode}; it said: {said}")
+            said = [line for line in done.stderr.splitlines() if line.startswith("accord: ")] or ["nothing"]
+            raise BenchmarkError(f"accord {arguments[0]}: ended with {done.returncode}; it said: {said[-1]}")
         return done.stdout
 
     def make(self, partner: str, direction: str) -> None:
@@ -174,7 +174,7 @@ class _Ready:
         asked = ("--partner", self.responder.agency, "--data-set", DATA_SET, "--ask", DATA_SET, "--kind", KIND)
         command_cpu, start = _children_cpu_seconds(), time.perf_counter()
         self.requester.accord(
-            "query", "intersect", *asked, "--mandate", self.folder / "mandate.toml", "--output", answer
+            "query", "intersect", "--yes", *asked, "--mandate", self.folder / "mandate.toml", "--output", answer
         )
         seconds = time.perf_counter() - start
         command_cpu = _children_cpu_seconds() - command_cpu

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,22 +101,14 @@ def draw(document: dict[str, Any], series: list[Series], folder: Path) -> list[P
     mpl.rcParams |= {"svg.hashsalt": "accord", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    for number, one in enumerate(series):
-        color, width, order = f"C{number}", 2.4 if number == 0 else 1.3, 4 - bool(number)
+    for number, (one, marker) in enumerate(zip(series, cycle("osD^vPX"))):
+        color, width = f"C{number}", 2.4 if number == 0 else 1.3
         label = one.system
         if one.fit:
             label += f": {one.fit[0]:.2f} s + {one.fit[1] * 1e6:.1f} µs per item"
             grid = np.geomspace(min(one.runs), max(one.runs), 200)
-            axes.plot(grid, one.fit[0] + one.fit[1] * grid, linestyle=":", color=color, linewidth=1)
-        axes.plot(
-            *zip(*one.points, strict=True),
-            marker="o",
-            markersize=5,
-            label=label,
-            color=color,
-            linewidth=width,
-            zorder=order,
-        )
+            axes.plot(grid, one.fit[0] + one.fit[1] * grid, color=color, linewidth=width)
+        axes.plot(*zip(*one.points, strict=True), marker=marker, linestyle="", label=label, color=color)
         every = [(items, seconds) for items, all_runs in one.runs.items() for seconds in all_runs]
         axes.plot(*zip(*every, strict=True), marker=".", markersize=4, linestyle="", color=color, alpha=0.5)
     axes.set(xscale="log", yscale="log", xlabel="identifiers on each side, half of them shared", ylabel="seconds")
@@ -124,9 +117,11 @@ def draw(document: dict[str, Any], series: list[Series], folder: Path) -> list[P
     axes.grid(which="major", alpha=0.3)
     axes.legend(frameon=False, loc="upper left")
     machine = document["environment"]
+    changed = " and changes" if document["commit_changed"] else ""
     axes.set_title(
-        f"Whole queries between two processes on one machine\n{machine['cpu']['model']}, {machine['cores']} cores, "
-        f"backend {machine['backend']}, {document['date'][:10]}, commit {document['commit'][:7]}",
+        "Whole queries between two processes on one machine: medians, every run, and the fitted line\n"
+        f"{machine['cpu']['model']}, {machine['cores']} cores, "
+        f"backend {machine['backend']}, {document['date'][:10]}, commit {document['commit'][:7]}{changed}",
         fontsize=9,
         loc="left",
     )
