@@ -47,7 +47,7 @@ def import_source(
         SourceError, MappingError: the file cannot be imported; the current snapshot stays.
         ImportRunningError, DataSetNameError, StorageError: see `Registry.importing`.
 
-    Cost: 1,000,000 rows with all kinds take about a minute and 300 MiB; memory grows by some 60 bytes per identifier.
+    Cost: 1,000,000 rows with all kinds take about a minute and 200 MiB; memory grows by some 40 bytes per identifier.
     """
     if source.realm != registry.realm:
         raise SourceRealmError(f"expected a source of realm {registry.realm}, got one of realm {source.realm}")

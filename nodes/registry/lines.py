@@ -73,7 +73,8 @@ def read_records(
             except StopIteration:
                 return
             except csv.Error:
-                yield RejectedRow(first, "bad-quoting")
+                long = lines.record_characters > MAX_FIELD_CHARACTERS  # csv has a limit of its own, above ours
+                yield RejectedRow(first, "field-too-long" if long else "bad-quoting")
                 continue
             if not cells:
                 continue

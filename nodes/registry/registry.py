@@ -40,6 +40,14 @@ _LOCK: Final = "import.lock"
 _OPEN_ATTEMPTS: Final = 3
 
 
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        raise StorageError(f"expected to write into {folder}, got: {cause.strerror}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A version that is being written.
@@ -103,8 +111,11 @@ class Registry:
             if version is None:
                 raise DataSetUnknownError("expected the name of a data set of this node, got another")
             path = self._snapshot(data_set, version)
-            if path.exists():  # two imports may have passed since the pointer was read
+            try:
                 return Snapshot(path, self.key, data_set, version)
+            except StorageError:
+                if path.exists():
+                    raise  # else two imports have passed since the pointer was read
         raise SnapshotError(f"expected version {version} of {data_set}, got a pointer to a snapshot that is not there")
 
     @contextmanager
@@ -115,19 +126,20 @@ class Registry:
             ImportRunningError: another import holds it. DataSetNameError: no name for a data set.
         """
         folder = self._folder(data_set)
-        try:
+        with _storage_errors(folder):
             make_folder(folder)
             descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-        except OSError as cause:
-            raise StorageError(f"expected to write into {folder}, got: {cause.strerror}") from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for left in folder.glob(".*.new"):
-                left.unlink(missing_ok=True)
-            version = max([self._current(data_set) or 0, *self._versions(folder)]) + 1
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ImportRunningError(f"expected no other import into {data_set}, got one that is running") from None
+            with _storage_errors(folder):
+                for left in folder.glob(".*.new"):
+                    left.unlink()
+                versions = self._versions(folder)
+            version = max([self._current(data_set) or 0, *versions]) + 1
             yield Draft(self._snapshot(data_set, version), version)
-        except BlockingIOError:
-            raise ImportRunningError(f"expected no other import into {data_set}, got one that is running") from None
         finally:
             os.close(descriptor)
 
@@ -145,9 +157,9 @@ class Registry:
                 draft.path.unlink(missing_ok=True)
                 raise
         write_private(self._folder(data_set) / _POINTER, f"{draft.version}\n".encode())
-        for version in self._versions(self._folder(data_set)):
-            if version not in (draft.version, previous):
-                with suppress(OSError):
+        with suppress(OSError):  # they are removed by the next import
+            for version in self._versions(self._folder(data_set)):
+                if version not in (draft.version, previous):
                     self._snapshot(data_set, version).unlink()
 
     def _folder(self, data_set: str) -> Path:

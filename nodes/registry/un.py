@@ -37,6 +37,7 @@ ENTRIES: Final = ("INDIVIDUAL", "ENTITY")
 DOCUMENT: Final = "INDIVIDUAL_DOCUMENT"
 MAX_DEPTH: Final = 16  # the list uses 5
 MAX_NUMBER_CHARACTERS: Final = 512  # of a number with the words around it; the list's longest has 85
+MAX_TAG_BYTES: Final = 1 << 20  # of one tag or comment, which expat holds until it ends
 BLOCK_BYTES: Final = 1 << 16
 
 _PASSPORT: Final = re.compile(r"passport|passeport|pasaporte|laissez-passer|travel document", re.IGNORECASE)
@@ -82,6 +83,7 @@ class _Parser:
         self._entry: _Entry | None = None
         self._text: list[str] = []
         self._characters = 0
+        self._fed_bytes = 0
         self.ready: list[_Entry] = []
         self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
@@ -97,6 +99,9 @@ class _Parser:
             raise self._bad(f"well-formed XML, got: {expat.ErrorString(cause.code)}", cause.lineno) from None
         except (ValueError, LookupError):  # an encoding declaration that Python does not know
             raise self._bad("XML in UTF-8", 1) from None
+        self._fed_bytes += len(block)
+        if not last and self._fed_bytes - self._expat.CurrentByteIndex > MAX_TAG_BYTES:
+            raise self._bad(f"tags and comments of at most {MAX_TAG_BYTES} bytes, got a longer one")
 
     def _bad(self, expected: str, line: int | None = None) -> SourceError:
         return SourceError(f"{self._name}: line {line or self._expat.CurrentLineNumber}: expected {expected}")
@@ -115,14 +120,19 @@ class _Parser:
         elif len(self._path) == 4 and tag == DOCUMENT and self._entry:
             self._entry.documents.append({})
         self._text, self._characters = [], 0
+        self._count(len(tag) + 1)
+
+    def _count(self, characters: int) -> None:
+        if self._entry is not None:
+            self._entry.characters += characters
+            if self._entry.characters > MAX_RECORD_CHARACTERS:
+                raise self._bad(f"entries of at most {MAX_RECORD_CHARACTERS} characters, got a longer one")
 
     def _data(self, text: str) -> None:
         self._characters += len(text)
+        self._count(len(text))
         if self._entry is None:
             return
-        self._entry.characters += len(text)
-        if self._entry.characters > MAX_RECORD_CHARACTERS:
-            raise self._bad(f"entries of at most {MAX_RECORD_CHARACTERS} characters, got a longer one")
         if self._characters > MAX_FIELD_CHARACTERS:
             self._entry.too_long = True
         else:

@@ -82,12 +82,13 @@ def test_rows_become_identifiers_and_records(tmp_path: Path) -> None:
         + " ,Foxtrot,Iran,D1234567,\n"
         + '7,"Golf"x,Iran,E1234567,\n'
         + f"8,{'x' * (MAX_FIELD_CHARACTERS + 1)},Iran,F1234567,\n"
+        + f"8,{'x' * 200_000},Iran,F1234567,\n"
         + "9,Hotel,Iran,A1234567,de89370400440532013000\n")  # fmt: skip
     assert report.records == 5
     assert rejected(report) == {
         ("passport", "country-unknown"): [5], ("passport", "country-missing"): [6], ("iban", "check-digit"): [6],
         ("row", "wrong-column-count"): [8], ("row", "no-reference"): [9], ("row", "bad-quoting"): [10],
-        ("row", "field-too-long"): [11],
+        ("row", "field-too-long"): [11, 12],
     }  # fmt: skip
     counts = {kind: (c.accepted, c.merged) for kind, c in report.kinds.items() if c.accepted}
     assert counts == {"passport": (1, 2), "passport-number": (3, 2), "iban": (1, 1)}

@@ -246,6 +246,7 @@ EXTERNAL = "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>"
         b"<CONSOLIDATED_LIST>" + b"<a>" * 100_000,
         b"<CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL><A>" + b"x" * (MAX_RECORD_CHARACTERS + 10),
         b"<CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL><A>M\xfcller</A></INDIVIDUAL></INDIVIDUALS></CONSOLIDATED_LIST>",
+        b"<CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL>" + b"<A/>" * MAX_RECORD_CHARACTERS,
         b"<html><body>The service is not available.</body></html>",
     ],
 )  # fmt: skip
@@ -261,3 +262,15 @@ def test_an_oversized_field_costs_its_entry(tmp_path: Path) -> None:
     rows = read(un_file(tmp_path, good, long, good))
     assert [type(row) for row in rows] == [SourceRecord, RejectedRow, SourceRecord]
     assert rows[1] == RejectedRow(4, "field-too-long")
+
+
+@pytest.mark.parametrize(
+    "start", [b"<CONSOLIDATED_LIST a='", b"<CONSOLIDATED_LIST><!-- ", b"<", b"<CONSOLIDATED_LIST><?x "]
+)
+def test_a_tag_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path, start: bytes) -> None:
+    content = start + b"x" * (64 << 20)
+    (tmp_path / "un.xml").write_bytes(content)
+    with opened(tmp_path / "un.xml") as file:
+        with pytest.raises(SourceError, match="tags and comments"):
+            list(un_source(tmp_path / "un.xml").read(file))
+        assert file.tell() < 8 << 20, "the rest of the file was never read"

@@ -176,3 +176,10 @@ def test_importing_again_gives_the_same_root(held: Registry, snapshots: dict[str
     import_source(again, "other", un_source(oracle.data_folder() / oracle.FILES["un-2020"]), NOW)
     with again.open("other") as snapshot:
         assert snapshot.root == snapshots["un-2020"].root != snapshots["ofac-2021"].root
+
+
+def test_the_documentation_shows_these_numbers() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "identifiers.md").read_text("utf-8")
+    for place, kind in enumerate(oracle.KINDS):
+        numbers = [SIZES[name][place] for name in oracle.FILES] + [SHARED[pair][place] for pair in PAIRS]
+        assert f"| {kind} | {' | '.join(f'{n:,}' for n in numbers)} |" in text
