@@ -80,6 +80,11 @@ class Home:
         return self.path / "state.db"
 
     @property
+    def calibration_file(self) -> Path:
+        """What questions take on this machine, as it was measured."""
+        return self.path / "calibration.json"
+
+    @property
     def control_socket(self) -> Path:
         """Unix socket of the control API."""
         return self.path / "control.sock"

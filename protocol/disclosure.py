@@ -59,6 +59,7 @@ class Disclosure:
 
 _TOLD: Final = "none: it is told"
 _ONE_MORE: Final = "one-more gap Diffie-Hellman in ristretto255, SHA-512 as a random oracle"
+_COMMITMENT: Final = "a commitment to the version of the other's list, which tells nothing without its salt"
 _SEALED: Final = f"{_ONE_MORE}, ChaCha20-Poly1305"
 
 _ASKED_AND_HELD: Final = Statement(
@@ -97,14 +98,11 @@ _NOTES_OF_REQUESTER: Final = Statement(
     Adversary.MALICIOUS,
     _SEALED,
 )
-_COMMITMENTS: Final = tuple(
-    Statement(
-        learner,
-        "a commitment to the version of the other's list, which tells nothing without its salt",
-        Adversary.QUANTUM_LATER,
-        "SHA-512 as a random oracle",
-    )
-    for learner in (Learner.REQUESTER, Learner.RESPONDER)
+_COMMITMENT_OF_RESPONDER: Final = Statement(
+    Learner.REQUESTER, _COMMITMENT, Adversary.QUANTUM_LATER, "SHA-512 as a random oracle"
+)
+_COMMITMENT_OF_REQUESTER: Final = Statement(
+    Learner.RESPONDER, _COMMITMENT, Adversary.QUANTUM_LATER, "SHA-512 as a random oracle"
 )
 _TRAFFIC: Final = Statement(
     Learner.NETWORK,
@@ -132,13 +130,12 @@ _FIRST: Final = (
 
 def _disclosure(reveals: Reveals) -> Disclosure:
     to_both, with_notes = reveals.to_both, reveals.with_notes
-    statements = [_ASKED_AND_HELD, _SIZES_OF_RESPONDER]
-    statements += [_NOTES_OF_RESPONDER] if with_notes else []
-    statements += [_THE_QUESTION, _SIZES_OF_REQUESTER, _HELD_AND_ASKED if to_both else _NOTHING_ELSE]
-    statements += [_NOTES_OF_REQUESTER] if to_both and with_notes else []
-    statements += [*_COMMITMENTS, _TRAFFIC]
+    requester = [_ASKED_AND_HELD, *([_NOTES_OF_RESPONDER] if with_notes else []), _SIZES_OF_RESPONDER]
+    responder = [_THE_QUESTION, _SIZES_OF_REQUESTER, _HELD_AND_ASKED if to_both else _NOTHING_ELSE]
+    responder += [_NOTES_OF_REQUESTER] if to_both and with_notes else []
+    statements = (*requester, _COMMITMENT_OF_RESPONDER, *responder, _COMMITMENT_OF_REQUESTER, _TRAFFIC)
     caveats = (_LEADS_BOTH, _FIRST) if to_both else (_LEADS,)
-    return Disclosure(tuple(statements), (*caveats, _CHOICE, _GROWTH, _LATER))
+    return Disclosure(statements, (*caveats, _CHOICE, _GROWTH, _LATER))
 
 
 DISCLOSURES: Final[Mapping[Reveals, Disclosure]] = MappingProxyType(
@@ -150,14 +147,13 @@ def as_markdown() -> str:
     """Return the table of docs/threat-model.md: each statement once, with the answers that it belongs to."""
     statements = _distinct(s for disclosure in DISCLOSURES.values() for s in disclosure.statements)
     caveats = _distinct(c for disclosure in DISCLOSURES.values() for c in disclosure.caveats)
-    by_learner = [s for learner in Learner for s in statements if s.learner is learner]
     lines = [
         "| who | learns at most | even if | rests on | in answers |",
         "| --- | --- | --- | --- | --- |",
         *(
             f"| {s.learner} | {s.learns} | {s.adversary} | {s.assumption} | "
             f"{_answers(r for r, d in DISCLOSURES.items() if s in d.statements)} |"
-            for s in by_learner
+            for s in sorted(statements, key=lambda s: list(Learner).index(s.learner))
         ),
         "",
         "What no protocol prevents:",

@@ -57,6 +57,8 @@ def command() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File for the result instead of one in the node's results folder. Must not exist.",
 )
+@click.option("--explain", "only_explain", is_flag=True, help="Say what it would tell and cost; send nothing.")
+@click.option("--yes", is_flag=True, help="Send it without being asked to confirm; needed where there is no terminal.")
 @json_option
 @click.pass_obj
 def intersect(
@@ -67,6 +69,8 @@ def intersect(
     kinds: tuple[str, ...],
     mandate: Path,
     output: Path | None,
+    only_explain: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Find which identifiers of an own data set a partner's data set holds too.
@@ -77,8 +81,19 @@ def intersect(
     if output is not None and output.exists():
         raise StorageError(f"expected a new file for the result, got {output}, which is there")
     text = read_bounded(mandate, MandateError, "mandate")
-    parse_mandate(text)  # a mistake shows before the node is asked
+    parsed = parse_mandate(text)  # a mistake shows before the node is asked
     order = QueryOrder(partner, data_set, asked, kinds, text.decode("utf-8"))
+    if only_explain or not yes:
+        from nodes.cli import explaining  # loads what a query with --yes leaves to the node
+
+        if not only_explain:
+            explaining.require_terminal()
+        explanation = explaining.explained(home, order, parsed)
+        if only_explain:
+            explaining.show(explanation, as_json=as_json)
+            explanation.enforce()
+            return
+        explaining.confirm(explanation)
     try:
         summary = asyncio.run(_ask(home, order, ProgressLine(quiet=as_json)))
     except RefusedError as error:

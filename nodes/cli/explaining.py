@@ -1,0 +1,122 @@
+"""How `accord query` shows what a question would tell and cost, and has the operator confirm it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import click
+
+from nodes.asking import Request
+from nodes.cli.local import LocalNode, now_ms
+from nodes.cli.output import print_facts, print_json, print_table
+from nodes.control.wire import QueryOrder
+from nodes.errors import QuestionError
+from nodes.explain import Explanation, KnownSize, explain
+from nodes.home import Home
+from nodes.mandate import Mandate
+from protocol.disclosure import Learner
+from protocol.identifiers import KINDS
+
+
+def explained(home: Home, order: QueryOrder, mandate: Mandate) -> Explanation:
+    """Find out what an order would tell and cost. Raises as `nodes.explain.explain`."""
+    node = LocalNode.load(home)
+    request = Request(order.partner, order.data_set, order.asked, order.kinds, mandate, node.operator.id)
+    if not home.calibration_file.exists():
+        click.echo("measuring this machine, once", err=True)
+    return explain(home, node.config, node.identity, request, now_ms())
+
+
+def show(explanation: Explanation, *, as_json: bool) -> None:
+    """Print all of it."""
+    if as_json:
+        print_json(explanation.as_json())
+        return
+    print_facts(_facts(explanation))
+    click.echo()
+    print_table(
+        ("kind", "strength", "own", "partner's"),
+        [(e.kind, KINDS[e.kind].strength.value, e.own, _told(e.partner)) for e in explanation.lists],
+        title="Sizes, which both sides will know",
+    )
+    click.echo()
+    print_table(
+        ("who", "learns at most", "even if", "rests on"),
+        [
+            (_who(explanation, s.learner), s.learns, s.adversary, s.assumption)
+            for s in explanation.disclosure.statements
+        ],
+        title="What each side will learn",
+    )
+    click.echo("\nWhat no protocol prevents:")
+    for caveat in explanation.disclosure.caveats:
+        click.echo(f"- {caveat}")
+
+
+def require_terminal() -> None:
+    """Raises QuestionError where nobody can be asked to confirm."""
+    if not sys.stdin.isatty():
+        raise QuestionError("expected --yes where no terminal can confirm the question, got neither")
+
+
+def confirm(explanation: Explanation) -> None:
+    """Show the short form and ask. Raises click.Abort where the operator says no."""
+    learned = {
+        f"{_who(explanation, learner)}, learns": "; ".join(
+            s.learns for s in explanation.disclosure.statements if s.learner is learner
+        )
+        for learner in (Learner.REQUESTER, Learner.RESPONDER)
+    }
+    sizes = ", ".join(f"{entry.own:,} of kind {entry.kind}" for entry in explanation.lists)
+    print_facts({**_facts(explanation), "asks about": sizes, **learned}, err=True)
+    click.confirm("\nSend this question?", abort=True, err=True)
+
+
+def _facts(explanation: Explanation) -> Mapping[str, object]:
+    request, budget, decision = explanation.request, explanation.budget, explanation.decision
+    basis, estimate, more = request.mandate.legal_basis, explanation.estimate, explanation.million
+    machine = explanation.calibration.machine
+    per_million = "" if explanation.partner_known else f" per million that {request.partner} holds"
+    more_seconds = per_million and f", plus {_seconds(more.seconds)}{per_million}"
+    more_bytes = per_million and f", plus {more.sent_bytes:,} and {more.received_bytes:,}{per_million}"
+    return {
+        "partner": f"{request.partner}, data set {request.asked}",
+        "legal basis": f"{basis.instrument}, {basis.reference}; case {basis.case_reference}, purpose {basis.purpose}",
+        "answer": request.reveals.value,
+        "own rules": (
+            f"allowed by {decision.rule_id}; {request.partner} decides by its own"
+            if decision.allowed
+            else f"refused: {decision.ground}{f' by {decision.rule_id}' if decision.rule_id else ''}"
+        ),
+        "own budget": (
+            f"{budget.charged:,} elements; then {budget.left:,} of {budget.limit:,} are left today (UTC)"
+            if budget
+            else "not known: no rule allows the question"
+        ),
+        "time": f"about {_seconds(estimate.seconds)}{more_seconds}; the line is not counted",
+        "bytes": f"about {estimate.sent_bytes:,} sent and {estimate.received_bytes:,} received{more_bytes}",
+        "measured": f"{_day(explanation.calibration.measured_ms)}, both sides here: {machine.backend}, {machine.cpu}",
+    }
+
+
+def _who(explanation: Explanation, learner: Learner) -> str:
+    names = {
+        Learner.REQUESTER: "this node, the requester",
+        Learner.RESPONDER: f"{explanation.request.partner}, the responder",
+        Learner.NETWORK: "the network in between",
+    }
+    return names[learner]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.1f} s" if seconds >= 0.1 else "0.1 s"
+
+
+def _told(size: KnownSize | None) -> str:
+    return "unknown" if size is None else f"{size.elements} ({_day(size.told_ms)})"
+
+
+def _day(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%MZ}"
