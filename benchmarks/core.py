@@ -281,7 +281,8 @@ def main() -> None:
         arguments = smoke(arguments)
     if not all(1 <= items <= CHUNK_ELEMENTS for items in arguments.items):
         parser.error(f"--items: expected 1 to {CHUNK_ELEMENTS}, a chunk's most")
-    print(run(arguments))
+    with results.destination(arguments) as given:
+        print(run(given))
 
 
 def smoke(arguments: argparse.Namespace) -> argparse.Namespace:

@@ -6,8 +6,6 @@ With `--smoke` the core runs first, smallest sizes, once.
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
 
 from benchmarks import core, results
 from benchmarks.comparison import add_arguments, run_sizes
@@ -22,13 +20,13 @@ def main() -> None:
     parser = results.parser("Measure whole queries between two nodes on this machine.")
     add_arguments(parser, SIZES, repetitions=3)
     arguments = parser.parse_args()
-    if not arguments.smoke:
-        sys.exit(0 if run_sizes("query", arguments, [Accord()]) else 1)
-    arguments.sizes, arguments.repetitions = [Size(1000, 1000)], 1
-    with tempfile.TemporaryDirectory(prefix="accord-bench-smoke-") as folder:
-        arguments.results = Path(folder)
-        print(core.run(core.smoke(arguments)))
-        sys.exit(0 if run_sizes("query", arguments, [Accord()]) else 1)
+    if arguments.smoke:
+        arguments.sizes, arguments.repetitions = [Size(1000, 1000)], 1
+    with results.destination(arguments) as given:
+        if arguments.smoke:
+            print(core.run(core.smoke(given)))
+        good = run_sizes("query", given, [Accord()])
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

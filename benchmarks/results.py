@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,8 +31,18 @@ def parser(description: str) -> argparse.ArgumentParser:
     shared.add_argument("--seed", type=int, default=SEED, help="of lists, keys and scalars")
     shared.add_argument("--results", type=Path, default=RESULTS, help="folder of all runs")
     shared.add_argument("--run", default=default_run(), help="name of this run's folder; the same name continues it")
-    shared.add_argument("--smoke", action="store_true", help="smallest sizes, once: proves that it works, not more")
+    shared.add_argument("--smoke", action="store_true", help="smallest sizes, once, nothing kept: proves that it works")
     return shared
+
+
+@contextmanager
+def destination(arguments: argparse.Namespace) -> Iterator[argparse.Namespace]:
+    """The arguments, with results of a smoke run going to a folder that is gone afterwards."""
+    if not arguments.smoke:
+        yield arguments
+        return
+    with tempfile.TemporaryDirectory(prefix="accord-bench-smoke-") as folder:
+        yield argparse.Namespace(**vars(arguments) | {"results": Path(folder)})
 
 
 def default_run() -> str:

@@ -23,7 +23,9 @@ def main() -> None:
     if arguments.smoke:
         arguments.sizes, arguments.repetitions = [Size(1000, 1000)], 1
     systems: list[System] = [Accord(), *(peer for peer in PEERS if peer.name in arguments.peers)]
-    sys.exit(0 if run_sizes("peers", arguments, systems) else 1)
+    with results.destination(arguments) as given:
+        good = run_sizes("peers", given, systems)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":
