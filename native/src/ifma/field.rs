@@ -15,7 +15,7 @@ use core::ops::{Add, Sub};
 
 use super::lanes::{LANES, Mask, U64x8};
 
-const LIMB_BITS: u32 = 52;
+pub const LIMB_BITS: u32 = 52;
 const TOP_BITS: u32 = 255 - 4 * LIMB_BITS;
 const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 const TOP_MASK: u64 = (1 << TOP_BITS) - 1;
@@ -45,10 +45,10 @@ macro_rules! limbwise {
     }};
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Fe(pub [U64x8; 5]);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Sum(pub [U64x8; 5]);
 
 impl Fe {
@@ -175,7 +175,47 @@ impl Fe {
 
     #[inline(always)]
     pub fn square(self) -> Sum {
-        Sum::zero().plus_square(self)
+        self.square_onto([U64x8::zero(); 5])
+    }
+
+    /// [`Sum::bias`] + self * self
+    #[inline(always)]
+    pub fn biased_square(self) -> Sum {
+        // All limbs but the lowest are doubled on the way.
+        let mut start = Sum::bias().0;
+        for (limb, bias) in start[1..].iter_mut().zip(&BIAS[1..]) {
+            *limb = U64x8::splat(bias / 2);
+        }
+        self.square_onto(start)
+    }
+
+    /// self * self + (start[0], 2 start[1], 2 start[2], ...). Adds less than 2^56 to each limb.
+    #[inline(always)]
+    fn square_onto(self, start: [U64x8; 5]) -> Sum {
+        self.assert_bounds();
+        let (a, zero) = (self.0, U64x8::zero());
+        let mut acc = [start[0], start[1], start[2], start[3], start[4], zero, zero, zero, zero, zero];
+        // Products of two different limbs below the top one, once; then twice.
+        for i in 0..3 {
+            for j in i + 1..4 {
+                acc[i + j] = acc[i + j].madd_lo(a[i], a[j]);
+                acc[i + j + 1] = acc[i + j + 1].madd_hi(a[i], a[j]);
+            }
+        }
+        for limb in &mut acc[1..7] {
+            *limb = *limb + *limb;
+        }
+        // The top limb has room to be doubled before it is multiplied: below 2^48 + 2^13.
+        let top = a[4] + a[4];
+        for i in 0..4 {
+            acc[2 * i] = acc[2 * i].madd_lo(a[i], a[i]);
+            acc[2 * i + 1] = acc[2 * i + 1].madd_hi(a[i], a[i]);
+            acc[i + 4] = acc[i + 4].madd_lo(a[i], top);
+            acc[i + 5] = acc[i + 5].madd_hi(a[i], top);
+        }
+        acc[8] = acc[8].madd_lo(a[4], a[4]);
+        acc[9] = acc[9].madd_hi(a[4], a[4]);
+        fold(acc)
     }
 
     /// self * other, carried.
@@ -227,38 +267,6 @@ impl Sum {
                 acc[i + j + 1] = acc[i + j + 1].madd_hi(a.0[i], b.0[j]);
             }
         }
-        fold(acc)
-    }
-
-    /// self + a * a. Adds less than 2^56 to each limb.
-    #[inline(always)]
-    pub fn plus_square(self, a: Fe) -> Self {
-        a.assert_bounds();
-        let zero = U64x8::zero();
-        let mut acc = [zero; 10];
-        // Products of two different limbs below the top one, once; then twice.
-        for i in 0..3 {
-            for j in i + 1..4 {
-                acc[i + j] = acc[i + j].madd_lo(a.0[i], a.0[j]);
-                acc[i + j + 1] = acc[i + j + 1].madd_hi(a.0[i], a.0[j]);
-            }
-        }
-        for limb in &mut acc[1..7] {
-            *limb = *limb + *limb;
-        }
-        for (limb, start) in acc.iter_mut().zip(self.0) {
-            *limb = *limb + start;
-        }
-        // The top limb has room to be doubled before it is multiplied: below 2^48 + 2^13.
-        let top = a.0[4] + a.0[4];
-        for i in 0..4 {
-            acc[2 * i] = acc[2 * i].madd_lo(a.0[i], a.0[i]);
-            acc[2 * i + 1] = acc[2 * i + 1].madd_hi(a.0[i], a.0[i]);
-            acc[i + 4] = acc[i + 4].madd_lo(a.0[i], top);
-            acc[i + 5] = acc[i + 5].madd_hi(a.0[i], top);
-        }
-        acc[8] = acc[8].madd_lo(a.0[4], a.0[4]);
-        acc[9] = acc[9].madd_hi(a.0[4], a.0[4]);
         fold(acc)
     }
 
@@ -347,6 +355,7 @@ impl Sub for Sum {
 
 /// A factor that many others are multiplied by: limb j of row i is that of 2^(52 i) * value mod p, so that nothing but one
 /// accumulator is left to fold.
+#[derive(Clone, Copy, Default)]
 pub struct Multiplier([[U64x8; 5]; 5]);
 
 impl Multiplier {
@@ -362,12 +371,11 @@ impl Multiplier {
         Self(rows)
     }
 
-    /// start + self * a. Adds less than 2^56 to each limb.
+    /// self * a, each limb below 2^56.
     #[inline(always)]
-    pub fn mul_onto(&self, start: Sum, a: Fe) -> Sum {
+    pub fn mul(&self, a: Fe) -> Sum {
         a.assert_bounds();
-        let s = start.0;
-        let mut acc = [s[0], s[1], s[2], s[3], s[4], U64x8::zero()];
+        let mut acc = [U64x8::zero(); 6];
         for i in 0..5 {
             for j in 0..5 {
                 acc[j] = acc[j].madd_lo(a.0[i], self.0[i][j]);

@@ -1,17 +1,15 @@
 //! Multiples of one point by secret scalars, constant time: the table is the same for all lanes, so a register permutation is
 //! a lookup that no address depends on.
 //!
-//! Radix 64 with odd digits only: k = the sum of (2 w_i - 63) 64^i, where the w_i are the six-bit digits of
-//! (k + 2^258 - 1) / 2 mod l. No digit is zero, so half of each window's multiples suffice, and there is no recoding.
-
-use curve25519_dalek::Scalar;
-use zeroize::Zeroizing;
+//! Radix 64 with odd digits only: modulo l, a number is the sum of (2 w_i - 63) 64^i, where the w_i are the six-bit digits of
+//! that number plus 2^258 - 1, halved. No digit is zero, so half of each window's multiples suffice, and there is no recoding.
 
 use super::accumulator::{Accumulator, Mixed};
 use super::edwards::Extended;
-use super::field::{Fe, load_rows};
+use super::field::{Fe, LIMB_BITS, load_rows};
 use super::lanes::{LANES, Mask, U64x8};
 use super::power::invert_all;
+use curve25519_dalek::Scalar;
 
 const DIGIT_BITS: usize = 6;
 /// 43 * 6 = 258 bits hold every scalar.
@@ -19,11 +17,11 @@ const WINDOWS: usize = 43;
 const ENTRIES: usize = 1 << (DIGIT_BITS - 1);
 /// y + x, y - x, 2 d x y; five limbs each.
 const COORDINATES: usize = 3;
-/// 2^258 - 1 mod l, little-endian.
-const ALL_DIGITS_ODD: [u8; 32] = [
-    0xac, 0xd8, 0x80, 0x1f, 0x83, 0x9c, 0x79, 0x53, 0x40, 0x67, 0x10, 0xe5, 0x35, 0x82, 0x20, 0xdd, 0xfa,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f,
-];
+/// l (RFC 9496, section 4.4), as limbs.
+const ORDER: [u64; 5] = [0x2631a5cf5d3ed, 0xdea2f79cd6581, 0x14def9, 0x0, 0x100000000000];
+/// 4 ((2^258 - 1) / 2 mod l), as limbs.
+const ALL_DIGITS_ODD: [u64; 5] =
+    [0x339063f01b158, 0x6bca20ce80a6f, 0xffffff5ba4104, 0xfffffffffffff, 0x1fffffffffff];
 
 /// The odd multiples (2 j + 1) 64^i P, j = 0..31, for each window i; [coordinate][limb][j].
 pub struct Table(Vec<[[[u64; ENTRIES]; 5]; COORDINATES]>);
@@ -66,15 +64,20 @@ impl Table {
         Self(windows)
     }
 
-    /// scalars[g] * P, in each lane; N groups share each window's loads.
+    /// (scalars[g] / 2) * P, in each lane, or the negative of that: half of what is wanted, because the double of a point has a
+    /// rational encoding. N groups share each window's loads.
     #[target_feature(enable = "avx512f,avx512ifma")]
-    pub fn multiples<const N: usize>(&self, scalars: &[[Scalar; LANES]; N]) -> [Extended; N] {
-        let digits = groupwise!(Digits::default(); g in N => Digits::new(&scalars[g]));
+    pub fn half_multiples<const N: usize>(
+        &self,
+        scalars: &[[Scalar; LANES]; N],
+        negate: bool,
+    ) -> [Extended; N] {
+        let digits = groupwise!(Digits::default(); g in N => Digits::of_half(&scalars[g]));
         let mut sums = [Accumulator::new(&Extended::identity()); N];
         for (i, window) in self.0.iter().enumerate() {
             for (sum, digits) in sums.iter_mut().zip(&digits) {
                 let (negative, index) = digits.window(i);
-                sum.add(&lookup(window, index), negative);
+                sum.add(&lookup(window, index), if negate { !negative } else { negative });
             }
         }
         groupwise!(Extended::identity(); g in N => sums[g].finish())
@@ -97,28 +100,44 @@ fn lookup(window: &[[[u64; ENTRIES]; 5]; COORDINATES], index: U64x8) -> Mixed {
     Mixed { y_plus_x, y_minus_x, two_d_t }
 }
 
-/// The digits of eight scalars, as the words of (k + 2^258 - 1) / 2 mod l.
+/// The digits of eight scalars, each halved: W = k / 4 + (2^258 - 1) / 2 mod l, as the limbs of 4 W.
 #[derive(Clone, Copy, Default)]
 struct Digits([U64x8; 5]);
 
 impl Digits {
     #[inline(always)]
-    fn new(scalars: &[Scalar; LANES]) -> Self {
-        let all_digits_odd = Scalar::from_bytes_mod_order(ALL_DIGITS_ODD);
-        let rows = Zeroizing::new(scalars.each_ref().map(|scalar| {
-            let sum = Zeroizing::new(scalar + all_digits_odd);
-            Zeroizing::new(sum.div_by_2()).to_bytes()
-        }));
-        let [a, b, c, d] = load_rows(&rows);
-        Self([a, b, c, d, U64x8::zero()])
+    fn of_half(scalars: &[Scalar; LANES]) -> Self {
+        let mut rows = [[0; 32]; LANES];
+        for (row, scalar) in rows.iter_mut().zip(scalars) {
+            *row = scalar.to_bytes();
+        }
+        let k = Fe::from_words(&load_rows(&rows)).wide().0;
+        // k / 4 mod l = (k + m l) / 4 for the m from 0 to 3 that makes it whole: -k mod 4, since l = 1 mod 4.
+        let m = U64x8::zero() - k[0];
+        let (one, two) = (m.has_bit(1), m.has_bit(2));
+        let mut limbs = [U64x8::zero(); 5];
+        let mut carry = U64x8::zero();
+        for (index, limb) in limbs.iter_mut().enumerate() {
+            let order = U64x8::splat(ORDER[index]);
+            let sum = carry
+                + k[index]
+                + U64x8::splat(ALL_DIGITS_ODD[index])
+                + U64x8::select(one, order, U64x8::zero())
+                + U64x8::select(two, order + order, U64x8::zero());
+            *limb = sum & U64x8::splat((1 << LIMB_BITS) - 1);
+            carry = sum.shr::<LIMB_BITS>();
+        }
+        Self(limbs)
     }
 
-    /// The lanes in which digit i is negative, and the index of its size's multiple.
+    /// The lanes in which digit i is negative, and the index of its size's multiple, in the lowest five bits.
     #[inline(always)]
     fn window(&self, i: usize) -> (Mask, U64x8) {
-        let (word, bit) = (DIGIT_BITS * i / 64, DIGIT_BITS * i % 64);
-        let low = self.0[word].shr_by(bit);
-        let digit = if bit + DIGIT_BITS > 64 { low | self.0[word + 1].shl_by(64 - bit) } else { low };
+        let bit = DIGIT_BITS * i + 2;
+        let (limb, bit) = (bit / LIMB_BITS as usize, bit % LIMB_BITS as usize);
+        let low = self.0[limb].shr_by(bit);
+        let crosses = bit + DIGIT_BITS > LIMB_BITS as usize;
+        let digit = if crosses { low | self.0[limb + 1].shl_by(LIMB_BITS as usize - bit) } else { low };
         // 2 w - 63 = 2 (w - 32) + 1 from w = 32 on, and -(2 (31 - w) + 1) below.
         let positive = digit.has_bit(ENTRIES as u64);
         let index = U64x8::select(positive, digit, digit ^ U64x8::splat(ENTRIES as u64 - 1));

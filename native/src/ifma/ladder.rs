@@ -37,22 +37,23 @@ impl Affine {
     }
 }
 
-/// Replaces each P by k * P, in the sense of [`multiply`], with one inversion for all.
+/// As affine points of curve25519, with one inversion for all.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn multiply_all(scalars: &LadderScalars, points: &mut [Extended]) {
+pub fn from_edwards(points: &[Extended]) -> Vec<Affine> {
     // u = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), v = c u / x = c u Z / X. Where x = 0, all becomes zero, and so does k * P.
     let mut inverses = Vec::with_capacity(points.len());
-    for point in points.iter() {
+    for point in points {
         inverses.push((point.z.wide() - point.y.wide()).carry().times(point.x));
     }
     invert_all(&mut inverses);
-    for (point, inverse) in points.iter_mut().zip(&inverses) {
+    let mut affine = Vec::with_capacity(points.len());
+    for (point, inverse) in points.iter().zip(&inverses) {
         let (plus, minus) = (point.z.wide() + point.y.wide(), point.z.wide() - point.y.wide());
         let u = plus.carry().times(point.x).times(*inverse);
         let z_over_x = point.z.times(minus.carry()).times(*inverse);
-        let v = u.times(z_over_x).times(Fe::splat(MONTGOMERY_C));
-        *point = multiply(scalars, &Affine { u, v });
+        affine.push(Affine { u, v: u.times(z_over_x).times(Fe::splat(MONTGOMERY_C)) });
     }
+    affine
 }
 
 /// Eight scalars as the ladder wants them: the size of each at most (l - 1) / 2, so that no multiple on the way is the
@@ -113,8 +114,10 @@ struct Rungs {
     minus3: Fe,
 }
 
+impl Rungs {}
+
 impl Rungs {
-    /// Doubles one of the two, the second where `swap` is set, and adds them up. (Montgomery 1987, section 10.3.1.)
+    /// Doubles one of the two, the second where `swap` is set, and adds them up (Montgomery 1987, section 10.3.1).
     #[inline(always)]
     fn step(&mut self, swap: Mask, u: &Multiplier) {
         let Self { plus2, minus2, plus3, minus3 } = *self;
@@ -122,7 +125,7 @@ impl Rungs {
         let minus = Fe::select(swap, minus3, minus2);
         let da = Sum::bias().plus_mul(minus3, plus2);
         let cb = plus3.mul(minus2);
-        let aa = Sum::bias().plus_square(plus);
+        let aa = plus.biased_square();
         let bb = minus.square();
         // x3 = (DA + CB)^2, z3 = u (DA - CB)^2
         let sum = (da + cb).carry();
@@ -131,9 +134,9 @@ impl Rungs {
         let e = aa.less(bb).carry();
         let x2 = Sum::bias().plus_mul(aa.carry(), bb.carry());
         let difference_squared = difference.squared();
-        let x3 = Sum::bias().plus_square(sum);
+        let x3 = sum.biased_square();
         let z2 = e.mul(aa.plus_small_mul(A24, e).carry());
-        let z3 = u.mul_onto(Sum::zero(), difference_squared);
+        let z3 = u.mul(difference_squared);
         *self = Self {
             plus2: (x2 + z2).carry(),
             minus2: x2.less(z2).carry(),
@@ -145,24 +148,35 @@ impl Rungs {
 
 /// k * P, on edwards25519 and up to the torsion that encoding ignores. For k = 0, all coordinates are zero.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn multiply(scalars: &LadderScalars, point: &Affine) -> Extended {
+fn multiply(scalars: &LadderScalars, point: &Affine) -> Extended {
     let multiplier = Multiplier::new(point.u);
-    let (u, one) = (point.u.wide(), Fe::one().wide());
+    let (u, one) = (point.u.wide(), Fe::one());
     // (1 : 0) and (u : 1)
     let mut rungs =
-        Rungs { plus2: Fe::one(), minus2: Fe::one(), plus3: (u + one).carry(), minus3: (u - one).carry() };
+        Rungs { plus2: one, minus2: one, plus3: (u + one.wide()).carry(), minus3: (u - one.wide()).carry() };
     for &swap in scalars.swaps.iter().rev() {
         rungs.step(swap, &multiplier);
     }
-    // k * P and (k + 1) * P; coordinates are doubled on the way from sums and differences, which does not matter.
-    let plus_k = Fe::select(scalars.last, rungs.plus3, rungs.plus2).wide();
-    let minus_k = Fe::select(scalars.last, rungs.minus3, rungs.minus2).wide();
-    let plus_next = Fe::select(scalars.last, rungs.plus2, rungs.plus3).wide();
-    let minus_next = Fe::select(scalars.last, rungs.minus2, rungs.minus3).wide();
+    // k * P and (k + 1) * P; from sums and differences come the doubles of the coordinates, which does not matter.
+    let Rungs { plus2, minus2, plus3, minus3 } = rungs;
+    let last = scalars.last;
+    let (plus_k, minus_k) = (Fe::select(last, plus3, plus2).wide(), Fe::select(last, minus3, minus2).wide());
+    let (plus_next, minus_next) =
+        (Fe::select(last, plus2, plus3).wide(), Fe::select(last, minus2, minus3).wide());
     let (x1, z1) = ((plus_k + minus_k).carry(), (plus_k - minus_k).carry());
     let (x2, z2) = ((plus_next + minus_next).carry(), (plus_next - minus_next).carry());
     let v = point.v.negate_if(scalars.negative);
     recover(point.u, v, x1, z1, x2, z2)
+}
+
+/// The multiples of `points` by one set of scalars for all groups, or by one for each.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub fn multiply_all(scalars: &[LadderScalars], points: &[Affine]) -> Vec<Extended> {
+    let mut multiples = Vec::with_capacity(points.len());
+    for (group, point) in points.iter().enumerate() {
+        multiples.push(multiply(&scalars[group.min(scalars.len() - 1)], point));
+    }
+    multiples
 }
 
 /// From u(k P) = x1 / z1 and u((k + 1) P) = x2 / z2 to k P (Okeya and Sakurai 2001), and on to edwards25519.

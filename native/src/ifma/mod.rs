@@ -186,13 +186,6 @@ fn hash_to_group(items: Items<'_>, dst: &Expander, out: &mut [Bytes32]) -> Resul
     not_identity(out)
 }
 
-/// Half of each scalar, so that twice the multiple is what is wanted: the double of a point has a rational encoding.
-fn halves(scalars: &[Scalar], start: usize) -> Zeroizing<[[Scalar; LANES]; WIDTH]> {
-    let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
-    halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
-    halves
-}
-
 /// points[g] + 2 * multiples[g], for the groups in use.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn add_doubles(sums: &mut Vec<Rooted>, points: &[Rooted], multiples: &[Extended]) {
@@ -207,7 +200,8 @@ fn blind(items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32
     let mut points = Vec::with_capacity(out.len().div_ceil(LANES));
     for start in (0..items.len()).step_by(ROUND) {
         let round = hash_round(&mut hasher, &items, start, dst);
-        let multiples = base_table().multiples(&halves(blinds, start));
+        let scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
+        let multiples = base_table().half_multiples(&scalars, false);
         add_doubles(&mut points, &round[..used(items.len(), start)], &multiples);
     }
     store_encoded(&mut points, out);
@@ -215,38 +209,43 @@ fn blind(items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn evaluate(k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
+    let points = decode_affine(elements)?;
     let half = Zeroizing::new(k.div_by_2());
-    let scalars = LadderScalars::new(&[*half; LANES]);
-    let mut points = Vec::with_capacity(elements.len().div_ceil(LANES));
-    for start in (0..elements.len()).step_by(ROUND) {
-        let decoded = decode_round(elements, start)?;
-        for decoded in &decoded[..used(elements.len(), start)] {
-            points.push(ladder::multiply(&scalars, &Affine::from_decoded(decoded)));
-        }
-    }
-    store_doubles(&mut points, out);
+    store_doubles(&mut ladder::multiply_all(&[LadderScalars::new(&[*half; LANES])], &points), out);
     Ok(())
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply(scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
+    let points = decode_affine(elements)?;
+    let mut prepared = Vec::with_capacity(points.len().next_multiple_of(WIDTH));
+    for start in (0..scalars.len()).step_by(ROUND) {
+        let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
+        halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
+        prepared.extend(halves.iter().map(LadderScalars::new));
+    }
+    store_doubles(&mut ladder::multiply_all(&prepared, &points), out);
+    Ok(())
+}
+
+/// The elements as the ladder takes them, or the first bad one.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn decode_affine(elements: &[Bytes32]) -> Result<Vec<Affine>, Rejected> {
     let mut points = Vec::with_capacity(elements.len().div_ceil(LANES));
     for start in (0..elements.len()).step_by(ROUND) {
-        let decoded = decode_round(elements, start)?;
-        let halves = halves(scalars, start);
-        for (decoded, halves) in decoded.iter().zip(halves.iter()).take(used(elements.len(), start)) {
-            points.push(ladder::multiply(&LadderScalars::new(halves), &Affine::from_decoded(decoded)));
+        for decoded in &decode_round(elements, start)?[..used(elements.len(), start)] {
+            points.push(Affine::from_decoded(decoded));
         }
     }
-    store_doubles(&mut points, out);
-    Ok(())
+    Ok(points)
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply_base(scalars: &[Scalar], out: &mut [Bytes32]) {
     let mut points = Vec::with_capacity(scalars.len().next_multiple_of(ROUND) / LANES);
     for start in (0..scalars.len()).step_by(ROUND) {
-        let multiples = base_table().multiples(&halves(scalars, start));
+        let round = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
+        let multiples = base_table().half_multiples(&round, false);
         points.extend_from_slice(&multiples[..used(scalars.len(), start)]);
     }
     store_doubles(&mut points, out);
@@ -262,7 +261,7 @@ fn outputs(items: Items<'_>, dst: &Expander, k: &Scalar, out: &mut [Bytes64]) ->
         let round = hash_round(&mut hasher, &items, start, dst);
         points.extend(round[..used(items.len(), start)].iter().map(|rooted| rooted.point));
     }
-    ladder::multiply_all(&scalars, &mut points);
+    let mut points = ladder::multiply_all(&[scalars], &ladder::from_edwards(&points));
     let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
     store_doubles(&mut points, &mut elements);
     finalize_all(&mut hasher, &items, &elements, out)
@@ -280,9 +279,9 @@ fn finalize(
     for start in (0..items.len()).step_by(ROUND) {
         let decoded = decode_round(evaluated, start)?;
         let round = groupwise!(Rooted::identity(); g in WIDTH => Rooted::from_decoded(&decoded[g]));
-        let mut scalars = halves(blinds, start);
-        scalars.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = -*scalar);
-        add_doubles(&mut points, &round[..used(items.len(), start)], &table.multiples(&scalars));
+        let scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
+        let multiples = table.half_multiples(&scalars, true);
+        add_doubles(&mut points, &round[..used(items.len(), start)], &multiples);
     }
     let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
     store_encoded(&mut points, &mut elements);
