@@ -152,21 +152,28 @@ fn sha512(data: &[u8]) -> Bytes64 {
     sha2::Sha512::digest(data).into()
 }
 
+/// The same scalar, not reduced: little-endian bytes plus the group order.
+fn add_order(scalar: &mut [u8]) {
+    let mut carry = 1;
+    for (byte, order_less_one) in scalar.iter_mut().zip((-Scalar::ONE).to_bytes()) {
+        carry += u16::from(*byte) + u16::from(order_less_one);
+        *byte = carry as u8;
+        carry >>= 8;
+    }
+    assert_eq!(carry, 0);
+}
+
 #[test]
 fn proofs_that_are_not_two_canonical_scalars_are_refused() {
     let chunk = Chunk::new(3);
     let proof = chunk.prove();
-    let order: Bytes32 = {
-        // l - 1 is canonical; adding one to its lowest byte, which is 0xec, does not carry.
-        let mut bytes = (-Scalar::ONE).to_bytes();
-        bytes[0] += 1;
-        bytes
-    };
     for bad in [&[][..], &proof[..63], &[&proof[..], &[0]].concat(), &[0; 64], &[0xff; 64]] {
         assert_eq!(chunk.verify(&chunk.statement(), bad), Err(Error::BadProof));
     }
-    for (c, s) in [(&order[..], &proof[32..]), (&proof[..32], &order[..])] {
-        assert_eq!(chunk.verify(&chunk.statement(), &[c, s].concat()), Err(Error::BadProof));
+    for half in [0, 32] {
+        let mut unreduced = proof;
+        add_order(&mut unreduced[half..half + 32]);
+        assert_eq!(chunk.verify(&chunk.statement(), &unreduced), Err(Error::BadProof));
     }
 }
 
@@ -208,6 +215,9 @@ fn every_step_of_a_chunk_checks_what_it_gets() {
     voprf::tags(backend, items, &Expander::new(b"test").unwrap(), &oprf_key, &mut tags).unwrap();
     assert!(outputs.iter().zip(tags).all(|(output, tag)| output[..16] == tag));
 
+    let mut wrong = evaluated;
+    wrong.swap(2, 3);
+    assert_eq!(finalize(&statement, &wrong, &proof), Err(Error::BadProof));
     let identity_key = Statement { public_key: &[0; 32], ..statement };
     assert_eq!(finalize(&identity_key, &evaluated, &proof), Err(Error::BadPublicKey));
     let mut bad = evaluated;
