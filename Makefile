@@ -21,6 +21,10 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	touch $@
 
+$(VENV)/.bench: requirements/bench.lock dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	touch $@
+
 $(VENV)/.native: $(VENV)/.runtime requirements/build.lock $(NATIVE) pyproject.toml
 	@command -v cargo >/dev/null || { echo "accord needs a Rust toolchain (cargo): see https://rustup.rs"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.lock
@@ -50,8 +54,12 @@ proto: dev ## regenerate the wire schema's Python code
 vectors: dev ## check the committed test vectors against their published sources
 	$(BIN)/python -m pytest tests/vectors
 
-bench: dev ## the full benchmark, written to benchmarks/results
+bench: $(VENV)/.bench ## the full benchmark, written to benchmarks/results
+	$(BIN)/python -m benchmarks.core
 	$(BIN)/python -m benchmarks.query
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.plot
+	$(BIN)/python -m pytest benchmarks -m benchmark --benchmark-autosave
 
 bench-smoke: dev ## a short benchmark that proves the harness works
 	$(BIN)/python -m benchmarks.query --smoke
@@ -63,7 +71,7 @@ wheel: dev ## the distribution, as an agency would install it
 	$(BIN)/maturin build --release --locked --out dist
 
 lock: dev ## refresh the hashed locks
-	for extra in "" build dev; do \
+	for extra in "" build bench dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --no-header --python-version 3.11 $${extra:+--extra $$extra} pyproject.toml \
 	    -o requirements/$${extra:-runtime}.lock; done

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nodes.casefile import CaseFile
-from nodes.errors import LedgerError, NodeError, RefusedByRulesError, TooManyElementsError
+from nodes.casefile import AnsweredQuestion, CaseFile
+from nodes.errors import LedgerError, NodeError, RefusedByRulesError, StorageError, TooManyElementsError
 from nodes.ledger import Event
 from nodes.node import Node
 from nodes.partners import Partner
@@ -18,7 +18,7 @@ from nodes.policy import Facts
 from nodes.registry import Snapshot
 from protocol.effects import Admission, Admit, Charge, Rejection
 from protocol.errors import Reason
-from protocol.messages import Reveals, Role
+from protocol.messages import Envelope, Role
 
 _TOLD: Final = frozenset({Reason.REPLAYED, Reason.BUSY, Reason.TOO_LARGE})  # depend on the partner alone
 
@@ -32,6 +32,7 @@ class ResponderHost(CaseFile):
 
     def __init__(self, node: Node, partner: Partner, turn_away: Reason | None) -> None:
         super().__init__(node, partner)
+        self.envelope: Envelope | None = None
         self._turn_away = turn_away
 
     def admit(self, effect: Admit) -> Admission | Rejection:
@@ -40,7 +41,7 @@ class ResponderHost(CaseFile):
         Raises:
             LedgerError, StateError, ClockError: not durable, so not answered.
         """
-        envelope = effect.envelope
+        envelope = self.envelope = effect.envelope
         self.know(envelope)
         try:
             self.facts.content()
@@ -49,8 +50,6 @@ class ResponderHost(CaseFile):
             self.record(Event.REQUEST_RECEIVED)
             return self._refuse(Reason.MALFORMED, "unprintable-text")
         self.record(Event.REQUEST_RECEIVED, partner_sizes=tuple(entry.size for entry in envelope.lists))
-        if envelope.reveals != Reveals.SHARED_IDENTIFIERS:
-            return self._refuse(Reason.UNSUPPORTED, Reason.UNSUPPORTED.value)
         if self._turn_away is not None:
             return self._refuse(self._turn_away, self._turn_away.value)
         try:
@@ -91,3 +90,14 @@ class ResponderHost(CaseFile):
         """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""
         self.node.state.charge(self.reservation, effect.elements, self.node.now_ms())
         self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex())
+
+    def question(self) -> AnsweredQuestion:
+        if self.envelope is None:
+            raise StorageError("expected an admitted session, got a look at its question before")
+        return AnsweredQuestion(
+            asked_by=self.partner,
+            operator=self.envelope.operator,
+            asked=self.facts.data_set,
+            data_set=self.facts.data_set,
+            legal_basis=self.envelope.legal_basis,
+        )

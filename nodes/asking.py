@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nodes.casefile import CaseFile
+from nodes.casefile import AnsweredQuestion, CaseFile
 from nodes.errors import NodeError, QuestionError, TooManyElementsError
 from nodes.ledger import Event
 from nodes.mandate import Mandate
@@ -165,4 +165,14 @@ class RequesterHost(CaseFile):
         raise QuestionError(f"expected effects of a requester, got {type(effect).__name__}")
 
     def charge(self, effect: Charge) -> None:
-        raise QuestionError(f"expected effects of a requester, got {type(effect).__name__}")
+        """Where the answer goes to both, own tags leave too. What the partner may learn so, own rules have decided."""
+        self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex())
+
+    def question(self) -> AnsweredQuestion:
+        return AnsweredQuestion(
+            asked_by=self.node.config.agency_id,
+            operator=self.request.operator,
+            asked=self.request.asked,
+            data_set=self.request.data_set,
+            legal_basis=self.request.mandate.legal_basis,
+        )

@@ -7,7 +7,7 @@ Called from storage threads, one call at a time.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,23 @@ from nodes.policy import Decision, Facts, Obligations
 from nodes.registry import Snapshot
 from protocol.effects import ConsumeSeed, Evidence, ReadItems, ReadNotes
 from protocol.errors import AbortedError, RefusedError, RejectedError
-from protocol.messages import Envelope, Packet, PacketType, Role
+from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Role
 from protocol.notes import encode_note
 from protocol.transcript import digest
 from psi import Items
 
 log = logging.getLogger("accord.session")
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredQuestion:
+    """What the file with an answer says of the question. `asked` is the responder's data set, `data_set` the own."""
+
+    asked_by: str
+    operator: str
+    asked: str
+    data_set: str
+    legal_basis: LegalBasis
 
 
 class CaseFile:
@@ -84,6 +95,10 @@ class CaseFile:
         numbers = np.arange(effect.first, effect.first + effect.count)
         found = self.snapshot.records(self.facts.kinds[effect.list_number], numbers)
         return b"".join(encode_note(f"{self.node.config.agency_name}: {records[0].reference}") for records in found)
+
+    def question(self) -> AnsweredQuestion:
+        """What the file with an answer says of the question."""
+        raise NotImplementedError
 
     # --- rows
 

@@ -15,20 +15,21 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from nodes.asking import RequesterHost
+from nodes.casefile import CaseFile
 from nodes.errors import StorageError
 from nodes.home import FILE_MODE, sync_folder
 from nodes.registry import Snapshot
 from nodes.runner import Outcome
 from protocol.effects import Answer
 from protocol.identifiers import KINDS, split_canonical
-from psi import backend
+from protocol.notes import decode_note
+from psi import NOTE_BYTES, backend
 
 NOTICE: Final = "Leads, not identities: a hit says only that both lists hold the same identifier."
 HITS_AT_ONCE: Final = 512
 
 
-def write_result(host: RequesterHost, answer: Answer, outcome: Outcome, session_id: str) -> dict[str, Any]:
+def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: str) -> dict[str, Any]:
     """Write the answer to the node's results folder. Returns: what the file says, but for the hits; and its path.
 
     Raises:
@@ -37,21 +38,26 @@ def write_result(host: RequesterHost, answer: Answer, outcome: Outcome, session_
     node, facts, snapshot = host.node, host.facts, host.snapshot
     if snapshot is None:
         raise StorageError("expected the snapshot of the question, got none")
+    question = host.question()
     lists = [
-        {"kind": kind, "strength": KINDS[kind].strength.value, "own": own, "partner": partner, "shared": len(rows) // 4}
-        for kind, own, partner, rows in zip(facts.kinds, facts.sizes, answer.partner_sizes, answer.rows, strict=True)
+        {
+            "kind": kind,
+            "strength": KINDS[kind].strength.value,
+            "own": snapshot.size(kind),
+            "partner": partner,
+            "shared": len(rows) // 4,
+        }
+        for kind, partner, rows in zip(facts.kinds, answer.partner_sizes, answer.rows, strict=True)
     ]
     summary = {
         "notice": NOTICE,
         "session": session_id,
         "ctx": (outcome.done.ctx or b"").hex(),
         "answered_ms": node.now_ms(),
-        "operator": facts.operator,
         "partner": host.partner,
-        "asked": facts.data_set,
-        "data_set": host.request.data_set,
+        **asdict(question),
+        "reveals": facts.reveals,
         "snapshot": snapshot.version,
-        "legal_basis": asdict(host.request.mandate.legal_basis),
         "lists": lists,
         "seconds": round(outcome.seconds, 3),
         "sent_bytes": outcome.sent_bytes,
@@ -59,22 +65,26 @@ def write_result(host: RequesterHost, answer: Answer, outcome: Outcome, session_
         "backend": backend(),
     }
     path = node.config.paths.results / f"{session_id}.json"
-    _write(path, summary, _hits(snapshot, facts.kinds, answer.rows))
+    _write(path, summary, _hits(snapshot, facts.kinds, answer))
     return {**summary, "file": str(path)}
 
 
-def _hits(snapshot: Snapshot, kinds: tuple[str, ...], rows_by_kind: tuple[bytes, ...]) -> Iterator[dict[str, Any]]:
-    for kind, rows in zip(kinds, rows_by_kind, strict=True):
+def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterator[dict[str, Any]]:
+    for kind, rows, notes in zip(kinds, answer.rows, answer.notes or [b""] * len(kinds), strict=True):
         numbers = np.frombuffer(rows, "<u4")
         for first in range(0, len(numbers), HITS_AT_ONCE):
             block = numbers[first : first + HITS_AT_ONCE]
-            for number, records in zip(block.tolist(), snapshot.records(kind, block), strict=True):
+            for place, number, records in zip(
+                range(first, first + len(block)), block.tolist(), snapshot.records(kind, block), strict=True
+            ):
                 canonical = bytes(snapshot.items(kind, number, 1).data)
+                note = notes[place * NOTE_BYTES : (place + 1) * NOTE_BYTES]
                 yield {
                     "kind": kind,
                     "strength": KINDS[kind].strength.value,
                     "identifier": " ".join(part.decode("utf-8", "replace") for part in split_canonical(canonical)),
                     "records": [{"reference": r.reference, "display": dict(r.display)} for r in records],
+                    **({"note": decode_note(note)} if note else {}),
                 }
 
 

@@ -22,10 +22,12 @@ from nodes.casefile import reason_of
 from nodes.channel import METHOD, OPTIONS, SERVICE, StreamChannel
 from nodes.error_table import error_row
 from nodes.errors import InsecureChannelError, ListenError, NodeError
-from nodes.logs import line
+from nodes.logs import line, where
 from nodes.node import Node, fresh_secrets, peer
 from nodes.partners import Partner
+from nodes.results import write_result
 from nodes.runner import Outcome, Runner
+from protocol.effects import Answer
 from protocol.errors import ConnectionLostError, Reason
 from protocol.intersect import IntersectResponder
 from protocol.messages import Role
@@ -131,6 +133,9 @@ class Service:
         except NodeError as error:
             log.warning(line("turned-away", peer=context.peer(), code=error.code))
             await _abort(context, error)
+        except Exception as error:  # gRPC would tell the partner its text
+            log.error(line("session-failed", error=where(error)))
+            await _abort(context, NodeError("a defect"))
 
     async def _answer(self, partner: Partner, context: Any) -> None:
         node, agency = self._node, partner.file.agency_id
@@ -146,9 +151,20 @@ class Service:
         with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):
             outcome = await _to_the_end(runner)
             await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
+            await node.executor.storage(_keep_answer, host, outcome, session.session_id)
             await node.executor.storage(host.close)
         channel.close()
         report(outcome, agency, session.session_id, Role.RESPONDER)
+
+
+def _keep_answer(host: ResponderHost, outcome: Outcome, session_id: str | None) -> None:
+    """Where the answer goes to both, keep it here too. The partner is served: a failure is for this node alone."""
+    answer = outcome.done.result
+    if isinstance(answer, Answer) and session_id is not None:
+        try:
+            write_result(host, answer, outcome, session_id)
+        except NodeError as error:
+            log.error(line("answer-not-kept", session=session_id, code=error.code, message=error))
 
 
 async def _to_the_end(runner: Runner) -> Outcome:

@@ -23,7 +23,7 @@ from protocol.identifiers import KINDS
 def explained(home: Home, order: QueryOrder, mandate: Mandate) -> Explanation:
     """Find out what an order would tell and cost. Raises as `nodes.explain.explain`."""
     node = LocalNode.load(home)
-    request = Request(order.partner, order.data_set, order.asked, order.kinds, mandate, node.operator.id)
+    request = Request(order.partner, order.data_set, order.asked, order.kinds, mandate, node.operator.id, order.reveals)
     if not home.calibration_file.exists():
         click.echo("measuring this machine, once", err=True)
     return explain(home, node.config, node.identity, request, now_ms())

@@ -19,6 +19,7 @@ from nodes.fields import read_bounded
 from nodes.home import Home, write_private
 from nodes.mandate import parse_mandate
 from protocol.errors import Reason, RefusedError
+from protocol.messages import Reveals
 
 MAX_SHOWN_HITS: Final = 50
 
@@ -31,6 +32,7 @@ _AFTER_REFUSAL: Final = {
     Reason.REPLAYED: "Ask again; if it repeats, tell the partner, because somebody may be repeating envelopes.",
     Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
     Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
+    Reason.OUTDATED: "The epoch ended, or a newer release is there. Run `accord epoch sync`, then ask again.",
     Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
     Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
 }
@@ -46,6 +48,13 @@ def command() -> None:
 @click.option("--data-set", required=True, metavar="NAME", help="Own data set whose identifiers are looked for.")
 @click.option("--ask", "asked", required=True, metavar="NAME", help="The partner's data set.")
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Identifier kind, again for more. Default: all.")
+@click.option(
+    "--reveals",
+    type=click.Choice([reveals.value for reveals in Reveals]),
+    default=Reveals.SHARED_IDENTIFIERS.value,
+    show_default=True,
+    help="What the answer tells: to both sides or to you alone, with the partner's note for each hit or without.",
+)
 @click.option(
     "--mandate",
     required=True,
@@ -67,6 +76,7 @@ def intersect(
     data_set: str,
     asked: str,
     kinds: tuple[str, ...],
+    reveals: str,
     mandate: Path,
     output: Path | None,
     only_explain: bool,
@@ -75,14 +85,14 @@ def intersect(
 ) -> None:
     """Find which identifiers of an own data set a partner's data set holds too.
 
-    The partner learns that you asked, why, and how many identifiers of each kind you hold; not which. You learn the
-    shared ones and how many it holds. A hit is a lead, not an identity.
+    The partner learns that you asked, why, and how many identifiers of each kind you hold; not which, unless the answer
+    goes to both. You learn the shared ones and how many it holds. A hit is a lead, not an identity.
     """
     if output is not None and output.exists():
         raise StorageError(f"expected a new file for the result, got {output}, which is there")
     text = read_bounded(mandate, MandateError, "mandate")
     parsed = parse_mandate(text)  # a mistake shows before the node is asked
-    order = QueryOrder(partner, data_set, asked, kinds, text.decode("utf-8"))
+    order = QueryOrder(partner, data_set, asked, kinds, Reveals(reveals), text.decode("utf-8"))
     if only_explain or not yes:
         from nodes.cli import explaining  # loads what a query with --yes leaves to the node
 
@@ -150,10 +160,17 @@ def _show(result: dict[str, Any], file: Path) -> None:
     click.echo("Leads, not identities: each hit says only that both lists hold the same identifier.\n")
     hits = result["hits"]
     rows = [
-        (hit["kind"], hit["strength"], hit["identifier"], "; ".join(_record(record) for record in hit["records"]))
+        (
+            hit["kind"],
+            hit["strength"],
+            hit["identifier"],
+            "; ".join(_record(record) for record in hit["records"]),
+            *([hit["note"] or ""] if "note" in hit else []),
+        )
         for hit in hits[:MAX_SHOWN_HITS]
     ]
-    print_table(("kind", "strength", "identifier", "own records"), rows, title="Shared identifiers")
+    columns = ("kind", "strength", "identifier", "own records", "partner's note")
+    print_table(columns[: max(map(len, rows), default=4)], rows, title="Shared identifiers")
     if len(hits) > MAX_SHOWN_HITS:
         click.echo(f"... and {len(hits) - MAX_SHOWN_HITS} more in the file below")
     click.echo()

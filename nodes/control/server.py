@@ -26,7 +26,7 @@ from nodes.client import ping
 from nodes.config import Operator
 from nodes.control import wire
 from nodes.errors import ControlError, ListenError, NodeError, NotRunningError, OperatorUnknownError
-from nodes.logs import line
+from nodes.logs import line, where
 from nodes.mandate import parse_mandate
 from nodes.node import Node
 from nodes.partners import Partner, Status
@@ -90,6 +90,9 @@ class ControlServer:
             return web.json_response({"error": wire.error_json(error)}, status=403)
         except NodeError as error:
             return web.json_response({"error": wire.error_json(error)}, status=409)
+        except Exception as error:
+            log.error(line("request-failed", path=request.path, error=where(error)))
+            return web.json_response({"error": wire.error_json(error)}, status=500)
 
     def _operator(self, request: web.Request) -> Operator:
         transport = request.transport
@@ -144,7 +147,10 @@ class ControlServer:
         order = wire.QueryOrder.parse(await request.read())
         mandate = parse_mandate(order.mandate.encode("utf-8"))
         operator = request[_OPERATOR].id
-        query = Query(self._node, Request(order.partner, order.data_set, order.asked, order.kinds, mandate, operator))
+        query = Query(
+            self._node,
+            Request(order.partner, order.data_set, order.asked, order.kinds, mandate, operator, order.reveals),
+        )
         self._count += 1
         number = str(self._count)
         self._queries[number] = query
@@ -202,7 +208,7 @@ def _ending(task: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
     if error is None:
         return {"event": "done", "result": task.result()}
     if not hasattr(type(error), "code"):
-        log.error(line("query-failed", error=type(error).__name__))
+        log.error(line("query-failed", error=where(error)))
     return {"event": "failed", "error": wire.error_json(error)}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from nodes.errors import ControlError, NodeError
 from nodes.fields import NAME, parse_json
 from protocol.errors import ProtocolError
+from protocol.messages import Reveals
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"
@@ -32,12 +33,13 @@ class QueryOrder:
     data_set: str
     asked: str
     kinds: tuple[str, ...]
+    reveals: Reveals
     mandate: str
 
     def as_json(self) -> dict[str, Any]:
         kinds = {"kinds": list(self.kinds)} if self.kinds else {}
         names = {"asked": self.asked, "data_set": self.data_set, "partner": self.partner}
-        return {**names, **kinds, "mandate": self.mandate}
+        return {**names, **kinds, "reveals": self.reveals.value, "mandate": self.mandate}
 
     @classmethod
     def parse(cls, data: bytes) -> QueryOrder:
@@ -47,8 +49,9 @@ class QueryOrder:
             data_set = fields.text("data_set", pattern=NAME)
             asked = fields.text("asked", pattern=NAME)
             mandate = fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES)
+            reveals = Reveals(fields.choice("reveals", list(Reveals)))
             kinds = fields.texts("kinds", pattern=NAME) if "kinds" in fields else ()
-        return cls(partner, data_set, asked, kinds, mandate)
+        return cls(partner, data_set, asked, kinds, reveals, mandate)
 
 
 @contextmanager
