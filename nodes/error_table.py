@@ -185,6 +185,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "expired-envelope": "Compare both clocks and the mandate's period, then ask again.",
     },
     ("UNAUTHENTICATED", ExitCode.PARTNER_VIOLATION): {
+        "epoch-mismatch": "Treat as an attack until explained: ask the partner why it changed an epoch that is open.",
         "bad-signature": "Treat as an attack until explained: keep the ledger and call the partner.",
         "bad-signing-key": "Do not trust this key; ask the partner for a new partner file.",
     },
@@ -196,6 +197,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-chain": _BROKEN,
         "wrong-size": _BROKEN,
         "not-ascending": _BROKEN,
+        "bad-release": "Close the epoch here and synchronise anew; if it happens again, ask the partner's operators.",
         "bad-public-key": _BROKEN,
         "bad-element": _BROKEN,
         "bad-proof": _BROKEN,

@@ -61,7 +61,7 @@ class LegalBasis(_message.Message):
     def __init__(self, purpose: _Optional[str] = ..., instrument: _Optional[str] = ..., reference: _Optional[str] = ..., case_reference: _Optional[str] = ..., officer: _Optional[str] = ..., offence_category: _Optional[str] = ..., handling_code: _Optional[str] = ..., urgency: _Optional[str] = ...) -> None: ...
 
 class Envelope(_message.Message):
-    __slots__ = ("version", "suite", "query", "variant", "reveals", "realm", "participants", "recipients", "operator", "lists", "profile_hash", "legal_basis", "not_before_ms", "not_after_ms", "nonce", "seed_commitment", "coin_commitment", "snapshot_commitment")
+    __slots__ = ("version", "suite", "query", "variant", "reveals", "realm", "participants", "recipients", "operator", "lists", "profile_hash", "legal_basis", "not_before_ms", "not_after_ms", "nonce", "seed_commitment", "coin_commitment", "snapshot_commitment", "epoch", "release")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SUITE_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,8 @@ class Envelope(_message.Message):
     SEED_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     COIN_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
     version: int
     suite: str
     query: str
@@ -98,7 +100,9 @@ class Envelope(_message.Message):
     seed_commitment: bytes
     coin_commitment: bytes
     snapshot_commitment: bytes
-    def __init__(self, version: _Optional[int] = ..., suite: _Optional[str] = ..., query: _Optional[str] = ..., variant: _Optional[str] = ..., reveals: _Optional[str] = ..., realm: _Optional[str] = ..., participants: _Optional[_Iterable[_Union[Participant, _Mapping]]] = ..., recipients: _Optional[_Iterable[str]] = ..., operator: _Optional[str] = ..., lists: _Optional[_Iterable[_Union[List, _Mapping]]] = ..., profile_hash: _Optional[bytes] = ..., legal_basis: _Optional[_Union[LegalBasis, _Mapping]] = ..., not_before_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., nonce: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., coin_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ...) -> None: ...
+    epoch: str
+    release: int
+    def __init__(self, version: _Optional[int] = ..., suite: _Optional[str] = ..., query: _Optional[str] = ..., variant: _Optional[str] = ..., reveals: _Optional[str] = ..., realm: _Optional[str] = ..., participants: _Optional[_Iterable[_Union[Participant, _Mapping]]] = ..., recipients: _Optional[_Iterable[str]] = ..., operator: _Optional[str] = ..., lists: _Optional[_Iterable[_Union[List, _Mapping]]] = ..., profile_hash: _Optional[bytes] = ..., legal_basis: _Optional[_Union[LegalBasis, _Mapping]] = ..., not_before_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., nonce: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., coin_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ..., epoch: _Optional[str] = ..., release: _Optional[int] = ...) -> None: ...
 
 class Accept(_message.Message):
     __slots__ = ("envelope_digest", "agency", "sizes", "profile_hash", "seed_commitment", "snapshot_commitment")
@@ -159,6 +163,68 @@ class Statement(_message.Message):
     responder_chain: bytes
     tags_commitment: bytes
     def __init__(self, ctx: _Optional[bytes] = ..., requester_count: _Optional[int] = ..., requester_chain: _Optional[bytes] = ..., responder_count: _Optional[int] = ..., responder_chain: _Optional[bytes] = ..., tags_commitment: _Optional[bytes] = ...) -> None: ...
+
+class Epoch(_message.Message):
+    __slots__ = ("version", "suite", "id", "realm", "responder", "requester", "data_set", "kinds", "public_keys", "profile_hash", "reveals", "not_before_ms", "not_after_ms", "max_elements", "max_elements_per_query")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SUITE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REALM_FIELD_NUMBER: _ClassVar[int]
+    RESPONDER_FIELD_NUMBER: _ClassVar[int]
+    REQUESTER_FIELD_NUMBER: _ClassVar[int]
+    DATA_SET_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_HASH_FIELD_NUMBER: _ClassVar[int]
+    REVEALS_FIELD_NUMBER: _ClassVar[int]
+    NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ELEMENTS_PER_QUERY_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    suite: str
+    id: str
+    realm: str
+    responder: str
+    requester: str
+    data_set: str
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    public_keys: _containers.RepeatedScalarFieldContainer[bytes]
+    profile_hash: bytes
+    reveals: str
+    not_before_ms: int
+    not_after_ms: int
+    max_elements: int
+    max_elements_per_query: int
+    def __init__(self, version: _Optional[int] = ..., suite: _Optional[str] = ..., id: _Optional[str] = ..., realm: _Optional[str] = ..., responder: _Optional[str] = ..., requester: _Optional[str] = ..., data_set: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., public_keys: _Optional[_Iterable[bytes]] = ..., profile_hash: _Optional[bytes] = ..., reveals: _Optional[str] = ..., not_before_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., max_elements: _Optional[int] = ..., max_elements_per_query: _Optional[int] = ...) -> None: ...
+
+class Release(_message.Message):
+    __slots__ = ("epoch", "number", "previous", "made_ms", "snapshot_commitment", "changes")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    MADE_MS_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    epoch: str
+    number: int
+    previous: bytes
+    made_ms: int
+    snapshot_commitment: bytes
+    changes: _containers.RepeatedCompositeFieldContainer[ListChange]
+    def __init__(self, epoch: _Optional[str] = ..., number: _Optional[int] = ..., previous: _Optional[bytes] = ..., made_ms: _Optional[int] = ..., snapshot_commitment: _Optional[bytes] = ..., changes: _Optional[_Iterable[_Union[ListChange, _Mapping]]] = ...) -> None: ...
+
+class ListChange(_message.Message):
+    __slots__ = ("additions", "removals", "size", "rows_digest")
+    ADDITIONS_FIELD_NUMBER: _ClassVar[int]
+    REMOVALS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    additions: int
+    removals: int
+    size: int
+    rows_digest: bytes
+    def __init__(self, additions: _Optional[int] = ..., removals: _Optional[int] = ..., size: _Optional[int] = ..., rows_digest: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reference", "reason")

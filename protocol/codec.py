@@ -34,6 +34,8 @@ SIGNED: Final = frozenset(
         PacketType.CHECKPOINT,
         PacketType.RECEIPT,
         PacketType.ABORT,
+        PacketType.EPOCH,
+        PacketType.RELEASE,
     }
 )
 
@@ -54,6 +56,8 @@ _LENGTHS: Final[dict[str, int]] = {
     "requester_chain": DIGEST_BYTES,
     "responder_chain": DIGEST_BYTES,
     "tags_commitment": DIGEST_BYTES,
+    "previous": DIGEST_BYTES,
+    "rows_digest": DIGEST_BYTES,
 }
 _MAY_BE_EMPTY: Final = frozenset({"tags_commitment"})
 

@@ -7,12 +7,12 @@ everything inline.
 
 Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names, for list i: `("outputs", i)`
 holds what this side asked, `("own-tags", i)` and `("partner-tags", i)` what the sides answer; `protocol.rows` says how
-wide they are.
+wide they are. In an epoch's question the host has filled ("partner-tags", i) with its index of list i beforehand.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from protocol.errors import ProtocolError, Reason
@@ -166,10 +166,83 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The responder's answer to Admit: elements per list and the root of the snapshot that holds them."""
+    """The responder's answer to Admit: elements per list, the root of the snapshot that holds them, and in an epoch
+    what this session may do with it.
+    """
 
     sizes: tuple[int, ...]
     snapshot_root: bytes
+    grant: Grant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A message signed earlier: its exact bytes."""
+
+    payload: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The responder's epoch, for one session.
+
+    Args:
+        statement: the signed Epoch.
+        seed: 32 bytes, the epoch's own.
+        releases: for a synchronisation, the signed releases that the requester lacks, in order.
+        watched: for a synchronisation, what those releases charge: the evaluations that they answer again.
+    """
+
+    statement: Signed
+    seed: bytes = field(repr=False)
+    releases: tuple[Signed, ...] = ()
+    watched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRelease:
+    """Rows `first .. first+count-1` of one part of an own release: part 2i is what it adds to list i, part 2i + 1 what
+    it removes. Result: bytes.
+    """
+
+    token: int
+    release: int
+    part: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Apply a release to list i of the own index of an epoch, as a draft: the rows of the one spool come in, those of
+    the other leave; both spools are empty afterwards. Lists come in order. Result: `Merged`.
+    """
+
+    token: int
+    list_number: int
+    additions: SpoolName
+    removals: SpoolName
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A list of the index as drafted: its rows, SHA-512 over them, and how many changes did not fit, because a row was
+    there already or was not there.
+    """
+
+    size: int
+    rows_digest: bytes
+    misfits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Make the drafted lists the own index, durably and as a whole, as this release of this epoch. Result: None."""
+
+    token: int
+    statement: Signed
+    release: Signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +294,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """Responder: the tags left and both receipts stand."""
+    """Responder: what was asked for left, and both receipts stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synchronised:
+    """Requester: the own index of this epoch is at this release."""
+
+    epoch: str
+    release: int
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """The last effect. Exactly one of `result` and `error` is set."""
 
-    result: Answer | Disclosed | None
+    result: Answer | Disclosed | Synchronised | None
     error: ProtocolError | PsiError | None
     ctx: bytes | None
 
@@ -242,6 +324,9 @@ Effect = (
     | Sort
     | ReadRows
     | Join
+    | ReadRelease
+    | Merge
+    | Adopt
     | Admit
     | ConsumeSeed
     | Charge

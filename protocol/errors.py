@@ -24,6 +24,7 @@ class Reason(StrEnum):
     UNSUPPORTED = "unsupported"
     REALM = "realm-mismatch"
     PROFILE = "profile-mismatch"
+    OUTDATED = "outdated"
     VIOLATION = "protocol-violation"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed-out"
@@ -144,6 +145,18 @@ class WindowError(ProtocolError):
     """More unanswered chunks than the protocol allows."""
 
     code = "window-exceeded"
+
+
+class EpochError(ProtocolError):
+    """An epoch, or a key of it, other than the one that this side pinned."""
+
+    code = "epoch-mismatch"
+
+
+class ReleaseError(ProtocolError):
+    """A release that does not follow from the one before it."""
+
+    code = "bad-release"
 
 
 class StatementError(ProtocolError):

@@ -41,6 +41,7 @@ from protocol.transcript import message_bytes
 from psi import SUITE, lp
 
 MAX_LISTS: Final = 16
+EPOCH_ID: Final = re.compile(r"[0-9a-f]{32}")
 AGENCY: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # one DNS label, RFC 1123, section 2.1
 _BASIS: Final = ("purpose", "instrument", "reference", "case_reference", "officer")
 
@@ -57,6 +58,8 @@ class Question:
     not_after_ms: int
     nonce: bytes
     reveals: Reveals = Reveals.SHARED_IDENTIFIERS
+    epoch: str = ""
+    release: int = 0
 
 
 def revealed(envelope: Envelope) -> Reveals:
@@ -99,14 +102,15 @@ def make_envelope(
     peer: Peer,
     secrets: Secrets,
     snapshot_root: bytes,
+    speaks: tuple[Query, Variant],
 ) -> Envelope:
     """The question as it will be signed."""
     role = Role.REQUESTER
     return Envelope(
         version=PROTOCOL_VERSION,
         suite=SUITE,
-        query=Query.INTERSECT.value,
-        variant=Variant.FRESH_KEYS.value,
+        query=speaks[0].value,
+        variant=speaks[1].value,
         reveals=question.reveals.value,
         realm=local.realm,
         participants=(
@@ -124,16 +128,23 @@ def make_envelope(
         seed_commitment=commit(COMMIT_SEED, role, secrets.seed),
         coin_commitment=commit(COMMIT_COIN, role, secrets.coin),
         snapshot_commitment=commit_snapshot(secrets.snapshot_salt, snapshot_root),
+        epoch=question.epoch,
+        release=question.release,
     )
 
 
-def check_envelope(envelope: Envelope, local: Local, own_key: bytes, peer: Peer, now_ms: int) -> None:
+def check_envelope(
+    envelope: Envelope, local: Local, own_key: bytes, peer: Peer, now_ms: int, speaks: tuple[Query, Variant]
+) -> None:
     """What the protocol demands of any envelope, before the node's own rules are asked.
+
+    Args:
+        speaks: what the session that got it answers.
 
     Raises:
         UnsupportedError, RealmError, ProfileError, ExpiredEnvelopeError, EnvelopeError, SizeError: by their names.
     """
-    _check_versions(envelope)
+    _check_versions(envelope, speaks)
     if envelope.realm != local.realm:
         raise RealmError("expected a question of this node's realm")
     if envelope.profile_hash != local.profile_hash:
@@ -147,13 +158,29 @@ def check_envelope(envelope: Envelope, local: Local, own_key: bytes, peer: Peer,
     if elements > local.max_elements:
         raise SizeError(f"expected at most {local.max_elements} elements, got {elements} declared")
     _check_period(envelope, local, now_ms)
+    _check_epoch(envelope)
 
 
-def _check_versions(envelope: Envelope) -> None:
+def _check_versions(envelope: Envelope, speaks: tuple[Query, Variant]) -> None:
     got = (envelope.version, envelope.suite, envelope.query, envelope.variant)
-    speaks = (PROTOCOL_VERSION, SUITE, Query.INTERSECT, Variant.FRESH_KEYS)
-    if got != speaks or envelope.reveals not in set(Reveals):
-        raise UnsupportedError(f"expected version {speaks[0]} of {', '.join(str(part) for part in speaks[1:])}")
+    expected = (PROTOCOL_VERSION, SUITE, *speaks)
+    if got != expected or envelope.reveals not in set(Reveals):
+        raise UnsupportedError(f"expected version {PROTOCOL_VERSION} of {', '.join((SUITE, *speaks))}")
+
+
+def _check_epoch(envelope: Envelope) -> None:
+    """Only an epoch's questions name one; a synchronisation may ask for whichever there is, and sends no element."""
+    named = EPOCH_ID.fullmatch(envelope.epoch) is not None
+    if envelope.variant == Variant.FRESH_KEYS:
+        fits = not envelope.epoch and not envelope.release
+    elif envelope.query == Query.EPOCH_SYNC:
+        fits = not any(entry.size for entry in envelope.lists) and (named or not (envelope.epoch or envelope.release))
+    else:
+        fits = named and envelope.release > 0
+    if not fits:
+        raise EnvelopeError("expected epoch, release and sizes as the query and variant have them")
+    if envelope.variant == Variant.EPOCH_KEY and envelope.reveals != Reveals.SHARED_IDENTIFIERS:
+        raise UnsupportedError("expected an epoch to reveal shared identifiers to the requester alone, without notes")
 
 
 def _check_participants(envelope: Envelope, local: Local, own_key: bytes, peer: Peer) -> None:

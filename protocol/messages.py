@@ -28,6 +28,8 @@ class PacketType(IntEnum):
     CHECKPOINT = 20
     RECEIPT = 21
     ABORT = 30
+    EPOCH = 40
+    RELEASE = 41
 
 
 class Role(StrEnum):
@@ -44,12 +46,14 @@ class Realm(StrEnum):
 
 class Query(StrEnum):
     INTERSECT = "intersect"
+    EPOCH_SYNC = "epoch-sync"
 
 
 class Variant(StrEnum):
     """How the responder's OPRF key lives."""
 
     FRESH_KEYS = "fresh-keys"
+    EPOCH_KEY = "epoch-key"
 
 
 class Reveals(StrEnum):
@@ -119,6 +123,8 @@ class Envelope:
     seed_commitment: bytes
     coin_commitment: bytes
     snapshot_commitment: bytes
+    epoch: str = ""
+    release: int = 0
 
     def participant(self, role: Role) -> Participant:
         """The first participant in `role`. Raises LookupError where there is none."""
@@ -168,12 +174,55 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Epoch:
+    """What the responder fixes for an epoch: for whom, over what, under which keys, how long and how much."""
+
+    version: int
+    suite: str
+    id: str
+    realm: str
+    responder: str
+    requester: str
+    data_set: str
+    kinds: tuple[str, ...]
+    public_keys: tuple[bytes, ...]
+    profile_hash: bytes
+    reveals: str
+    not_before_ms: int
+    not_after_ms: int
+    max_elements: int
+    max_elements_per_query: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """What a release adds to and removes from one list, and what the list is then."""
+
+    additions: int
+    removals: int
+    size: int
+    rows_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release of an epoch's tags, chained to the one before."""
+
+    epoch: str
+    number: int
+    previous: bytes
+    made_ms: int
+    snapshot_commitment: bytes
+    changes: tuple[ListChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Abort:
     reference: bytes
     reason: str
 
 
-Message = Envelope | Accept | Refusal | Open | Key | Statement | Abort
+Message = Envelope | Accept | Refusal | Open | Key | Statement | Abort | Epoch | Release
 
 
 @dataclass(frozen=True, slots=True)

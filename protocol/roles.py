@@ -6,11 +6,12 @@ A protocol's roles derive from these and begin where the handshake ends: both si
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 from protocol.codec import decode_message
 from protocol.dsse import Signer
 from protocol.dst import COMMIT_COIN, COMMIT_SEED
-from protocol.effects import Admission, Admit, ConsumeSeed, Rejection
+from protocol.effects import Admission, Admit, ConsumeSeed, Grant, Rejection
 from protocol.errors import ProtocolError, RefusedError, RejectedError, WrongReferenceError
 from protocol.handshake import (
     Question,
@@ -23,7 +24,7 @@ from protocol.handshake import (
     session_ctx,
     session_salt,
 )
-from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Refusal, Role
+from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Query, Refusal, Role, Variant
 from protocol.session import Local, Peer, Secrets, Session, reason_from
 from protocol.transcript import digest
 
@@ -32,12 +33,13 @@ class Requester(Session):
     """Sends the envelope, the coin and its keys; then `_begin`."""
 
     role = Role.REQUESTER
+    speaks: ClassVar[tuple[Query, Variant]]
 
     def __init__(
         self, question: Question, local: Local, secrets: Secrets, snapshot_root: bytes, signer: Signer, peer: Peer
     ) -> None:
         super().__init__(local, secrets, signer, peer)
-        self.envelope = make_envelope(question, local, signer.public_key, peer, secrets, snapshot_root)
+        self.envelope = make_envelope(question, local, signer.public_key, peer, secrets, snapshot_root, self.speaks)
         self._own_sizes = tuple(entry.size for entry in self.envelope.lists)
 
     def _own_public_keys(self, salt: bytes) -> tuple[bytes, ...]:
@@ -87,11 +89,13 @@ class Responder(Session):
     """Checks the envelope, has its host decide, sends its keys; then `_begin`."""
 
     role = Role.RESPONDER
+    speaks: ClassVar[tuple[Query, Variant]]
 
     def __init__(self, local: Local, secrets: Secrets, signer: Signer, peer: Peer) -> None:
         super().__init__(local, secrets, signer, peer)
         self.envelope: Envelope | None = None
         self._own_sizes: tuple[int, ...] = ()
+        self._grant: Grant | None = None
         self.expect(PacketType.ENVELOPE, self._on_envelope)
 
     def _own_public_keys(self, envelope: Envelope, salt: bytes) -> tuple[bytes, ...]:
@@ -106,7 +110,7 @@ class Responder(Session):
         reference = self._identify(packet)
         try:
             envelope = decode_message(packet, Envelope)
-            check_envelope(envelope, self.local, self._signer.public_key, self.peer, self._now_ms)
+            check_envelope(envelope, self.local, self._signer.public_key, self.peer, self._now_ms, self.speaks)
         except ProtocolError as error:
             self._refuse(error)
             return
@@ -125,6 +129,7 @@ class Responder(Session):
             self._refuse(RejectedError(decision.reason))
             return
         self._own_sizes = decision.sizes
+        self._grant = decision.grant
         accept = Accept(
             envelope_digest=self._references[-1],
             agency=self.local.agency,

@@ -26,6 +26,7 @@ from protocol.effects import (
     Received,
     Send,
     Started,
+    Synchronised,
 )
 from protocol.errors import (
     AbortedError,
@@ -165,7 +166,9 @@ class Session:
 
     def _send_signed(self, kind: PacketType, message: Message) -> Packet:
         payload = codec.encode_message(message)
-        signature = dsse.sign(self._signer, kind, payload)
+        return self._send_payload(kind, payload, dsse.sign(self._signer, kind, payload))
+
+    def _send_payload(self, kind: PacketType, payload: bytes, signature: bytes) -> Packet:
         if self._transcript is not None and kind is not PacketType.ABORT:
             packet = self._transcript.stamp(kind, payload, signature)
         else:
@@ -228,7 +231,7 @@ class Session:
         """The hash of everything agreed, once both sides have it."""
         return self._transcript.ctx if self._transcript is not None else None
 
-    def _finish(self, result: Answer | Disclosed) -> None:
+    def _finish(self, result: Answer | Disclosed | Synchronised) -> None:
         self._over = True
         self.emit(Done(result, None, self.ctx))
 

@@ -33,6 +33,7 @@ _AFTER_REFUSAL: Final = {
     Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
     Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
     Reason.OUTDATED: "The epoch ended, or a newer release is there. Run `accord epoch sync`, then ask again.",
+    Reason.OUTDATED: "The epoch ended, or a newer release is there. Run `accord epoch sync`, then ask again.",
     Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
     Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
 }

@@ -23,13 +23,23 @@ class Answering:
         lists: how many lists the session has.
         widths: whether notes go with the tags.
         changed: called whenever `answered` or `tags_ready` may have become true.
+        oprf_keys: an epoch's, one per list; else the session has its own. Then nothing is evaluated before `pay`.
     """
 
-    def __init__(self, drive: Drive, terms: Terms, lists: int, widths: Widths, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        drive: Drive,
+        terms: Terms,
+        lists: int,
+        widths: Widths,
+        changed: Callable[[], None],
+        oprf_keys: Sequence[bytes] | None = None,
+    ) -> None:
         self._drive = drive
         self._leg = terms.leg
         self._widths = widths
-        self._oprf_keys = terms.keys(lists, "oprf-key")
+        self._oprf_keys = terms.keys(lists, "oprf-key") if oprf_keys is None else oprf_keys
+        self._paid = oprf_keys is None
         self._proof_keys = terms.keys(lists, "proof")
         self.public_keys = tuple(public_key(key) for key in self._oprf_keys)
         self.tags_ready = False
@@ -52,6 +62,12 @@ class Answering:
         self._expect_next()
         self._tag_next()
 
+    def pay(self) -> None:
+        """What is asked is charged: evaluations may leave."""
+        self._paid = True
+        if self._pending:
+            self._evaluate_next()
+
     # --- evaluations
 
     def _expect_next(self) -> None:
@@ -66,7 +82,7 @@ class Answering:
         if len(self._pending) == MAX_UNANSWERED:
             raise WindowError(f"expected at most {MAX_UNANSWERED} unanswered chunks, got one more")
         self._pending.append((chunk, packet.payload))
-        if len(self._pending) == 1:
+        if len(self._pending) == 1 and self._paid:
             self._evaluate_next()
         self._expect_next()
 

@@ -10,7 +10,7 @@ from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
-from protocol.messages import Packet, PacketType
+from protocol.messages import Packet, PacketType, Query, Variant
 from protocol.roles import Requester
 from protocol.rows import NOTED, PLAIN
 
@@ -18,6 +18,7 @@ from protocol.rows import NOTED, PLAIN
 class IntersectRequester(Requester):
     """Learns the shared rows and the responder's sizes. Tells its own sizes and, to both, its shared rows."""
 
+    speaks = (Query.INTERSECT, Variant.FRESH_KEYS)
     _answering: Answering | None = None
 
     def _own_public_keys(self, salt: bytes) -> tuple[bytes, ...]:

@@ -11,7 +11,7 @@ from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
-from protocol.messages import Envelope, Packet, PacketType
+from protocol.messages import Envelope, Packet, PacketType, Query, Variant
 from protocol.roles import Responder
 from protocol.rows import NOTED, PLAIN
 
@@ -19,6 +19,7 @@ from protocol.rows import NOTED, PLAIN
 class IntersectResponder(Responder):
     """Learns the requester's sizes and that it asked and, where the answer goes to both, its own shared rows."""
 
+    speaks = (Query.INTERSECT, Variant.FRESH_KEYS)
     _asking: Asking | None = None
 
     def _own_public_keys(self, envelope: Envelope, salt: bytes) -> tuple[bytes, ...]:
