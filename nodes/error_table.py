@@ -141,7 +141,13 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-data-set-name": "Choose a name like `persons-2026`: a-z, 0-9, '-' and '_'.",
         "bad-exercise": "See `accord exercise generate --help` for the limits.",
         "bad-partner-file": "Ask the partner to run `accord partner export` again and send the new file.",
+        "bad-follow-up": "Do not act on this file; ask the agency that it names to export it again.",
+        "bad-hit-note": "Give a file with one line of text, without control characters.",
         "bad-mandate": "Correct the mandate file; docs/samples/mandate.toml explains each key.",
+    },
+    ("NOT_FOUND", ExitCode.INPUT): {
+        "unknown-result": "See `accord results list`; give as much of the session as tells it from others.",
+        "unknown-hit": "See `accord hits list` for the numbers of this result's hits.",
     },
     ("FAILED_PRECONDITION", ExitCode.INPUT): {
         "source-realm-mismatch": "Import exercise data into an exercise node, real records into a production node.",
@@ -153,6 +159,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("PERMISSION_DENIED", ExitCode.REFUSED_BY_OWN_RULES): {
         "rejected": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
+        "hit-not-confirmed": "Have an operator check the hit, then `accord hits confirm` it, or leave it out.",
         "refused-by-own-rules": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
     },
     ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {
@@ -222,6 +229,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("DATA_LOSS", ExitCode.STORAGE): {
         "sealed-file-damaged": "Find out who changed the file, then import the data set again from its source.",
         "snapshot-damaged": "Import the data set again from its source; `accord registry check` finds others.",
+        "bad-result": "Restore results from the backup; `accord ledger show` has the decisions.",
         "ledger-broken": "Stop the node, keep the file as evidence, compare it with the last export.",
     },
     ("ABORTED", ExitCode.STORAGE): {

@@ -279,6 +279,49 @@ class QuestionError(NodeError):
     code = "bad-question"
 
 
+# Results, hits, follow-up requests
+
+
+class ResultUnknownError(NodeError):
+    """No result of that session on this node, or several that begin like it."""
+
+    code = "unknown-result"
+
+
+class ResultError(NodeError):
+    """A result, or the decisions beside it, is not as this node wrote it."""
+
+    code = "bad-result"
+    reason = Reason.STORAGE
+
+
+class HitUnknownError(NodeError):
+    """The result has no hit of that number."""
+
+    code = "unknown-hit"
+
+
+class HitNoteError(NodeError):
+    """An operator's own words about a hit are not a line of text."""
+
+    code = "bad-hit-note"
+
+
+class HitUnconfirmedError(NodeError):
+    """A hit that nobody confirmed was about to be exported."""
+
+    code = "hit-not-confirmed"
+
+
+class FollowUpError(NodeError):
+    """A follow-up request is malformed, or not signed by whom it names."""
+
+    code = "bad-follow-up"
+
+
+# Examination, demonstration
+
+
 class DoctorError(NodeError):
     """`doctor` found something that must be repaired."""
 

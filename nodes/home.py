@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from nodes.errors import HomeExistsError, HomeMissingError, PermissionsError, StorageError
 
@@ -146,25 +146,30 @@ def make_folder(path: Path) -> None:
     path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
 
 
-def read_private(path: Path, max_bytes: int = MAX_PRIVATE_BYTES) -> bytes:
-    """Return the bytes of a private file, after checking kind, owner and mode of what was opened.
+@contextmanager
+def open_private(path: Path) -> Iterator[BinaryIO]:
+    """Open a private file for reading, after checking kind, owner and mode of what was opened.
 
     Raises:
         PermissionsError: open to others, or not an ordinary file.
-        StorageError: missing, unreadable or longer than max_bytes.
+        StorageError: missing or unreadable, also while it is read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            _check_private(path, os.fstat(descriptor), FILE_MODE)
+            with open(descriptor, "rb", closefd=False) as file:
+                yield file
+        finally:
+            os.close(descriptor)
     except OSError as cause:
         raise StorageError(f"expected to read {path}, got: {cause.strerror}") from None
-    try:
-        _check_private(path, os.fstat(descriptor), FILE_MODE)
-        with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(max_bytes + 1)
-    except OSError as cause:
-        raise StorageError(f"expected to read {path}, got: {cause.strerror}") from None
-    finally:
-        os.close(descriptor)
+
+
+def read_private(path: Path, max_bytes: int = MAX_PRIVATE_BYTES) -> bytes:
+    """Return the bytes of a private file. Raises as `open_private`; StorageError: longer than max_bytes."""
+    with open_private(path) as file:
+        data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise StorageError(f"expected {path} to hold at most {max_bytes} bytes, got more")
     return data

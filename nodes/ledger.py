@@ -75,6 +75,9 @@ class Event(StrEnum):
     DISCLOSURE = "disclosure"
     COMPLETION = "completion"
     ABORT = "abort"
+    HIT_CONFIRMED = "hit-confirmed"
+    HIT_DISCARDED = "hit-discarded"
+    FOLLOW_UP = "follow-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,8 @@ class Entry:
         charged: elements charged to the partner's budget.
         decision: "allowed" or "refused"; rule: the rule that decided; reason: code of a refusal, abort or error.
         ctx: the session's context hash, in hexadecimal.
-        note: for changes of this node itself, such as a fingerprint or a status.
+        hits: numbers of a result's hits, from 1, that an operator decided about or asks the partner about.
+        note: a fingerprint or a status, of a change of this node itself or of a file that leaves it.
     """
 
     event: Event
@@ -113,6 +117,7 @@ class Entry:
     rule: str = ""
     reason: str = ""
     ctx: str = ""
+    hits: tuple[int, ...] = ()
     note: str = ""
 
     def content(self) -> dict[str, Any]:
