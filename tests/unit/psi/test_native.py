@@ -5,12 +5,17 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
 import psi
 from psi import BackendError, ElementError, ScalarError, ZeroScalarError, dst, errors, group, native
-from tests.unit.psi.chunks import answered_chunk
+from tests.unit.psi.chunks import OPRF_KEY, inputs
+
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 def test_the_fastest_backend_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,23 +139,24 @@ def test_writable_buffers_are_copied(backend: str) -> None:
 
 
 def test_calls_release_the_interpreter_lock(backend: str) -> None:
-    chunk = answered_chunk(3000)
-    ticks = 0
+    """Another thread gets on in the middle of a call, not only before and after it."""
+    items = psi.Items.from_sequence(inputs(20_000))
+    ticks: list[float] = []
     done = threading.Event()
 
-    def count() -> None:
-        nonlocal ticks
+    def tick() -> None:
         while not done.is_set():
-            ticks += 1
+            ticks.append(time.perf_counter())
 
-    counter = threading.Thread(target=count)
-    counter.start()
-    before = ticks
-    chunk.finalize()
-    during = ticks - before
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    start = time.perf_counter()
+    psi.tags(items, OPRF_KEY)
+    end = time.perf_counter()
     done.set()
-    counter.join()
-    assert during > 0
+    ticker.join()
+    quarter = (end - start) / 4
+    assert any(start + quarter < moment < end - quarter for moment in ticks)
 
 
 def run_python(code: str, **environment: str) -> str:
@@ -159,6 +165,7 @@ def run_python(code: str, **environment: str) -> str:
         env=os.environ | environment,
         capture_output=True,
         text=True,
+        cwd=REPOSITORY,
         check=True,
         timeout=60,
     )
