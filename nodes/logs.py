@@ -32,3 +32,12 @@ def _value(value: object) -> str:
         return text
     escaped = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text.replace("\\", "\\\\"))
     return '"' + escaped.replace('"', '\\"') + '"'
+
+
+def where(error: BaseException) -> str:
+    """Return a defect's kind and place, never its text, which could hold a value."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__}{place}"

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from nodes.errors import NodeError, PartnerInactiveError, PartnerUnknownError
 from nodes.executor import Executor
-from nodes.logs import line
+from nodes.logs import line, where
 from nodes.spool import Spools
 from protocol.effects import (
     Admission,
@@ -190,7 +190,7 @@ class Runner:
         try:
             return self.session.step(event)
         except Exception as error:  # a defect: end without a word, and without its text, which could hold a value
-            log.error(line("session-failed", session=self.session.session_id, error=_where(error)))
+            log.error(line("session-failed", session=self.session.session_id, error=where(error)))
             return [Done(None, HostError("expected the session to take a step, got a defect"), None)]
 
     # --- what happens next
@@ -254,11 +254,9 @@ class Runner:
         """Write evidence before anything that follows; where that fails, only an abort may still leave."""
         try:
             await self._executor.storage(self._host.keep, effect)
-        except NodeError as error:
-            if effect.type is not PacketType.ABORT:
-                self._host_failed(error)
-                return False
-            log.warning(line("evidence-of-abort-not-kept", session=self.session.session_id, code=error.code))
+        except Exception as error:
+            self._host_failed(error)
+            return effect.type is PacketType.ABORT
         return True
 
     def _send(self, effect: Send) -> None:
@@ -321,11 +319,8 @@ class Runner:
         except PsiError as error:
             if token is not None:
                 self._completed.append(JobFailed(token, error))
-        except NodeError as error:
+        except Exception as error:
             self._host_failed(error)
-        except Exception as error:  # a defect; its text could hold a value
-            log.error(line("effect-failed", session=self.session.session_id, error=_where(error)))
-            self.end(HostError(f"expected this node to carry out an effect, got {type(error).__name__}"))
         else:
             if token is not None:
                 self._completed.append(Completed(token, result))
@@ -338,12 +333,18 @@ class Runner:
         except NodeError as error:
             self._host_failed(error)
 
-    def _host_failed(self, cause: NodeError) -> None:
-        log.error(line("host-failed", session=self.session.session_id, code=cause.code, message=cause))
+    def _host_failed(self, cause: Exception) -> None:
+        """End the session for a reason of this node's. A defect is named by kind and place alone."""
+        session = self.session.session_id
         error: ProtocolError
-        if isinstance(cause, PartnerInactiveError | PartnerUnknownError):
+        if not isinstance(cause, NodeError):
+            log.error(line("effect-failed", session=session, error=where(cause)))
+            error = HostError(f"expected this node to carry out an effect, got {type(cause).__name__}")
+        elif isinstance(cause, PartnerInactiveError | PartnerUnknownError):
+            log.warning(line("partner-inactive", session=session, message=cause))
             error = CancelledError("expected an active partner, got one that is no more")
         else:
+            log.error(line("host-failed", session=session, code=cause.code, message=cause))
             error = HostError(f"expected this node to carry out an effect, got {cause.code}")
         error.__cause__ = cause
         self.end(error)
@@ -387,12 +388,3 @@ class Runner:
             self._outgoing.task_done()
             self._heard = asyncio.get_running_loop().time()
             self._wake.set()
-
-
-def _where(error: Exception) -> str:
-    """A defect's kind and place, never its text."""
-    trace, place = error.__traceback__, ""
-    while trace is not None:
-        place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{type(error).__name__}{place}"
