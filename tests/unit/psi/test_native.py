@@ -14,7 +14,6 @@ import psi
 from psi import BackendError, ElementError, ScalarError, ZeroScalarError, dst, errors, group, native
 from tests.unit.psi.chunks import OPRF_KEY, inputs
 
-
 REPOSITORY = Path(__file__).parents[3]
 
 
