@@ -93,15 +93,27 @@ def create_identity(home: Home, agency_id: str, now_ms: int) -> None:
     Raises:
         HomeExistsError: one of the files is there. StorageError: not written.
     """
-    tls_key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _self_signed(tls_key, agency_id, datetime.fromtimestamp(now_ms / 1000, UTC))
+    tls_key_pem, certificate = create_tls(agency_id, now_ms)
     for path, data in (
         (home.signing_key_file, _private_pem(Ed25519PrivateKey.generate())),
-        (home.tls_key_file, _private_pem(tls_key)),
+        (home.tls_key_file, tls_key_pem),
         (home.tls_certificate_file, certificate.public_bytes(Encoding.PEM)),
         (home.storage_key_file, secrets.token_bytes(STORAGE_KEY_BYTES)),
     ):
         write_private(path, data, replace=False)
+
+
+def create_tls(agency_id: str, now_ms: int) -> tuple[bytes, x509.Certificate]:
+    """Return a new TLS key, in PEM, and its certificate; arguments as for `create_identity`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _private_pem(key), _self_signed(key, agency_id, datetime.fromtimestamp(now_ms / 1000, UTC))
+
+
+def write_tls(home: Home, key_pem: bytes, certificate: x509.Certificate) -> None:
+    """Put a TLS key and certificate in place of the old ones. A crash between the two shows as a key that does not
+    fit, and is repaired by making both anew. Raises StorageError."""
+    write_private(home.tls_key_file, key_pem)
+    write_private(home.tls_certificate_file, certificate.public_bytes(Encoding.PEM))
 
 
 def load_signer(home: Home) -> Signer:

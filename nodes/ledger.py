@@ -68,6 +68,8 @@ class Event(StrEnum):
     STOPPED = "stopped"
     IMPORT = "import"
     PARTNER_CHANGE = "partner-change"
+    IDENTITY_CHANGE = "identity-change"
+    RESTORED = "restored"
     REQUEST_SENT = "request-sent"
     REQUEST_RECEIVED = "request-received"
     DECISION = "decision"

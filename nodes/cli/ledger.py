@@ -10,9 +10,12 @@ from typing import Any
 import click
 
 from nodes.cli.output import json_option, print_facts, print_json, print_table
+from nodes.errors import PartnerFileError
+from nodes.fields import read_bounded
 from nodes.home import Home
 from nodes.identity import load_signer
 from nodes.ledger import HASH_BYTES, Event, LedgerFile
+from nodes.partners import read_partner_file
 
 
 class HexBytes(click.ParamType[bytes]):
@@ -46,18 +49,37 @@ def command() -> None:
 @command.command()
 @_FILE
 @click.option("--public-key", type=HexBytes(32), help="The agency's signing key; without it, this node's own.")
+@click.option(
+    "--partner-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The agency's partner file, in place of its key: compare the fingerprint that is shown.",
+)
 @click.option("--expect-head", type=HexBytes(HASH_BYTES), help="A head noted earlier, which must still be there.")
 @json_option
 @click.pass_obj
-def verify(home: Home, copy: Path | None, public_key: bytes | None, expect_head: bytes | None, as_json: bool) -> None:
+def verify(
+    home: Home,
+    copy: Path | None,
+    public_key: bytes | None,
+    partner_file: Path | None,
+    expect_head: bytes | None,
+    as_json: bool,
+) -> None:
     """Check every row, hash and signature, and name the first row that is wrong.
 
     Rows cut off at the end leave a shorter ledger that is right in itself. Only a head that somebody else noted shows
     it: keep the head below outside this machine, and give it to the next check with --expect-head.
     """
+    if public_key is not None and partner_file is not None:
+        raise click.UsageError("expected either --public-key or --partner-file, got both")
+    agency: dict[str, str] = {}
+    if partner_file is not None:
+        file = read_partner_file(read_bounded(partner_file, PartnerFileError, "partner file"))
+        public_key, agency = file.signing_key, {"agency": file.agency_id, "fingerprint": file.spoken_fingerprint}
     key = public_key if public_key is not None else load_signer(home).public_key
     head = _open(home, copy).verify(key, expect_head)
     facts = {
+        **agency,
         "rows": head.sequence,
         "head": head.hash.hex(),
         "signing_key": key.hex(),

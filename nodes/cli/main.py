@@ -15,6 +15,7 @@ from nodes.home import Home
 COMMANDS: Final = {
     "init": "Make this agency's node: keys, certificate, configuration.",
     "partner": "Exchange partner files; see, suspend and remove partners.",
+    "certificate": "Renew the TLS key and certificate.",
     "registry": "Import own records and see what is held.",
     "exercise": "Make synthetic agencies with a known overlap.",
     "serve": "Run the node.",

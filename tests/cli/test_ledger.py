@@ -157,3 +157,19 @@ def test_without_a_node(tmp_path: Path) -> None:
     for command in (["verify"], ["show"], ["export", tmp_path / "x"]):
         done = accord(tmp_path / "none", "ledger", *command, "--json")
         assert (done.code, done.error["code"]) == (ExitCode.CONFIGURATION, "home-missing")
+
+
+def test_a_copy_verifies_elsewhere_with_the_partner_file_alone(home: Path, tmp_path: Path) -> None:
+    file, copy = tmp_path / "home.json", tmp_path / "copy.db"
+    shown = accord(home, "partner", "export", file, "--json").json["fingerprint"]
+    assert accord(home, "ledger", "export", copy).code == 0
+    nowhere = tmp_path / "nowhere"
+    facts = accord(nowhere, "ledger", "verify", "--file", copy, "--partner-file", file, "--json").json
+    assert (facts["agency"], facts["rows"], facts["fingerprint"]) == ("fiu-home", 4, shown)
+    other = tmp_path / "other.json"
+    outcome = accord(nowhere, "ledger", "verify", "--file", copy, "--partner-file", other, "--json")
+    assert outcome.error["code"] == "ledger-broken"
+    assert outcome.code == ExitCode.STORAGE
+    both = accord(nowhere, "ledger", "verify", "--file", copy, "--partner-file", file, "--public-key", "00" * 32)
+    assert both.code == ExitCode.USAGE
+    assert not nowhere.exists()
