@@ -216,6 +216,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "wrong-reference": _BROKEN,
         "bad-sequence": _BROKEN,
         "window-exceeded": _BROKEN,
+        "cannot-resume": "Ask again: the session was cut for too long, or one of the nodes was restarted meanwhile.",
     },
     ("CANCELLED", ExitCode.CANCELLED): {
         "cancelled": "Ask again when you are ready; the partner was told.",

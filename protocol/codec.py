@@ -34,6 +34,7 @@ SIGNED: Final = frozenset(
         PacketType.CHECKPOINT,
         PacketType.RECEIPT,
         PacketType.ABORT,
+        PacketType.RESUME,
         PacketType.EPOCH,
         PacketType.RELEASE,
     }

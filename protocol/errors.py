@@ -31,6 +31,7 @@ class Reason(StrEnum):
     SHUTTING_DOWN = "shutting-down"
     STORAGE = "storage"
     INTERNAL = "internal"
+    CANNOT_RESUME = "cannot-resume"
 
 
 class ProtocolError(Exception):
@@ -157,6 +158,13 @@ class ReleaseError(ProtocolError):
     """A release that does not follow from the one before it."""
 
     code = "bad-release"
+
+
+class ResumeError(ProtocolError):
+    """A session that was cut and cannot go on where it stopped: a side no longer holds what the other lacks."""
+
+    code = "cannot-resume"
+    reason = Reason.CANNOT_RESUME
 
 
 class StatementError(ProtocolError):

@@ -28,6 +28,7 @@ class PacketType(IntEnum):
     CHECKPOINT = 20
     RECEIPT = 21
     ABORT = 30
+    RESUME = 31
     EPOCH = 40
     RELEASE = 41
 

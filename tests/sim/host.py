@@ -214,6 +214,20 @@ class Simulation:
         """Deliver packets in turn until both sides are silent."""
         self.requester.feed(fx.Started())
         self.responder.feed(fx.Started())
+        return self.go_on(tamper, now_ms)
+
+    def reconnect(self) -> Simulation:
+        """Cut the wire: what is on it is lost. Each side tells the other what it has, on a new one."""
+        sides = (self.requester, self.responder)
+        for side in sides:
+            side.outbox.clear()
+        offers = [side.session.resume_packet() for side in sides]
+        for side, offer in zip(sides, reversed(offers), strict=True):
+            side.feed(fx.Reconnected(offer))
+        return self
+
+    def go_on(self, tamper: Tamper = honest, now_ms: int = NOW_MS) -> Simulation:
+        """Deliver what is on the wire, and what follows from it."""
         ends = {"requester": (self.requester, self.responder), "responder": (self.responder, self.requester)}
         counts = dict.fromkeys(ends, 0)
         while any(sender.outbox for sender, _ in ends.values()):
