@@ -46,7 +46,7 @@ lint: dev ## format, lint, types, layers, clippy
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cargo fmt --check --manifest-path native/Cargo.toml
-	cargo clippy --release --locked --all-targets --quiet --manifest-path native/Cargo.toml -- -D warnings
+	cargo clippy --release --locked --all-targets --features pyo3 --quiet --manifest-path native/Cargo.toml -- -D warnings
 
 proto: dev ## regenerate the wire schema's Python code
 	$(BIN)/python -m grpc_tools.protoc -I protocol --python_out=protocol --pyi_out=protocol protocol/accord.proto

@@ -96,8 +96,12 @@ pub fn open(
         let (text, mac) = sealed.split_at(NOTE_BYTES);
         note.copy_from_slice(text);
         let mac = Tag::try_from(mac).expect("a row ends in a MAC of 16 bytes");
-        let authentic =
-            cipher(output, &info).decrypt_inout_detached(&Nonce::default(), tag, note.as_mut_slice().into(), &mac);
+        let authentic = cipher(output, &info).decrypt_inout_detached(
+            &Nonce::default(),
+            tag,
+            note.as_mut_slice().into(),
+            &mac,
+        );
         *flag = u8::from(authentic.is_ok());
         if authentic.is_err() {
             note.fill(0);

@@ -34,7 +34,7 @@ def test_a_message_comes_back_as_it_went() -> None:
 
 
 def test_schema_and_values_name_the_same_fields() -> None:
-    from protocol import accord_pb2  # noqa: TID251
+    from protocol import accord_pb2
 
     for name, descriptor in accord_pb2.DESCRIPTOR.message_types_by_name.items():
         assert [f.name for f in descriptor.fields] == [f.name for f in fields(getattr(messages, name))], name
@@ -73,7 +73,7 @@ def test_other_encodings_of_the_same_packet(suffix: bytes, why: str) -> None:
 
 
 def test_unknown_fields_inside_a_nested_message_are_refused() -> None:
-    from protocol import accord_pb2  # noqa: TID251
+    from protocol import accord_pb2
 
     entry = accord_pb2.List(kind="imo", size=1).SerializeToString() + b"\x18\x01"
     raw = accord_pb2.Envelope(version=1).SerializeToString() + b"\x52" + bytes([len(entry)]) + entry
