@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from nodes.asking import Request, RequesterHost
+from nodes.channel import StreamChannel
 from nodes.client import open_session
-from nodes.errors import NodeError, TooManySessionsError
+from nodes.errors import TooManySessionsError
 from nodes.node import Node
 from nodes.partners import Partner
 from nodes.results import write_result
 from nodes.runner import Outcome, Runner
 from nodes.service import report
 from protocol.effects import Answer
-from protocol.errors import CancelledError, ProtocolError
+from protocol.errors import CancelledError
 from protocol.intersect import IntersectRequester
 from protocol.messages import Role
 
@@ -39,6 +42,8 @@ class Query:
         self._node = node
         self._request = request
         self._runner: Runner | None = None
+        self._patience = asyncio.timeout(None)  # with the connection; none once it is cancelled
+        self._connecting = False
         self._cancelled = False
         self._begun = time.monotonic()
 
@@ -47,6 +52,8 @@ class Query:
         self._cancelled = True
         if self._runner is not None:
             self._runner.end(_cancelled())
+        elif self._connecting:
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     def moment(self) -> Moment:
         """Return how far it has come, for people."""
@@ -83,18 +90,31 @@ class Query:
     async def _converse(self, session: IntersectRequester, host: RequesterHost, partner: Partner) -> Outcome:
         node, agency = self._node, partner.file.agency_id
         try:
-            async with open_session(node.identity, node.book, partner) as channel:
+            async with AsyncExitStack() as stack:
+                channel = await self._connect(stack, partner)
                 runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
                 self._runner = runner
-                if self._cancelled:
-                    runner.end(_cancelled())
                 with node.sessions.session(runner, agency, Role.REQUESTER):
                     outcome = await runner.run()
-        except (NodeError, ProtocolError) as error:
+        except Exception as error:
             await node.executor.storage(host.finish, error, None)
             raise
         await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
         return outcome
+
+    async def _connect(self, stack: AsyncExitStack, partner: Partner) -> StreamChannel:
+        """Open the session; a cancellation does not wait for a partner that does not answer."""
+        if self._cancelled:
+            raise _cancelled()
+        try:
+            async with self._patience:
+                self._connecting = True
+                node = self._node
+                return await stack.enter_async_context(open_session(node.identity, node.book, partner))
+        except TimeoutError:
+            raise _cancelled() from None
+        finally:
+            self._connecting = False
 
 
 def _cancelled() -> CancelledError:

@@ -152,11 +152,7 @@ class NodeUnderTest:
 
     def hold(self, values: Iterable[int], data_set: str = "suspects") -> None:
         """Import a list."""
-        file, mapping = self.home.with_name(f"{self.agency}.csv"), self.home.with_name("mapping.toml")
-        rows = [f"{self.agency}-{value},Person {value},{number(value)}" for value in values]
-        file.write_text("\n".join(["ref,name,number", *rows, f"{self.agency}-0000,Nobody,"]) + "\n")
-        mapping.write_text(MAPPING)
-        self.must("registry", "import", data_set, file, "--mapping", mapping, "--json")
+        import_rows(self.home, data_set, [f"{self.agency}-{value},Person {value},{number(value)}" for value in values])
 
     def write_rules(self, *texts: str) -> None:
         write_private(Home(self.home).rules_file, "\n".join(texts).encode())
@@ -215,3 +211,13 @@ def introduce(*nodes: NodeUnderTest) -> None:
         for other in nodes:
             if other is not node:
                 other.must("partner", "add", file, "--fingerprint", fingerprint, "--json")
+
+
+def import_rows(home: Path | Home, data_set: str, rows: list[str]) -> None:
+    """Import rows of reference, name and passport number; and somebody without one, so that no list is too empty."""
+    folder = home.path if isinstance(home, Home) else home
+    file, mapping = folder.with_name(f"{folder.name}.csv"), folder.with_name("mapping.toml")
+    file.write_text("\n".join(["ref,name,number", *rows, "none,Nobody,"]) + "\n")
+    mapping.write_text(MAPPING)
+    outcome = accord(folder, "registry", "import", data_set, file, "--mapping", mapping, "--json")
+    assert outcome.code == 0, outcome.err
