@@ -49,46 +49,58 @@ fn dst() -> Expander {
 
 #[test]
 fn everything_is_equal_at_every_batch_size() {
-    let Some((ifma, portable)) = pair() else { return };
-    let mut sizes = SIZES.to_vec();
-    if let Ok(size) = std::env::var("IFMA_TEST_SIZE") {
-        sizes.push(size.parse().unwrap())
+    for count in SIZES {
+        assert_equal(count as u8, count);
     }
-    for count in sizes {
-        let (data, offsets) = inputs(count as u8, count);
-        let items = Items::new(&data, &offsets).unwrap();
-        let blinds = scalars(2, count);
-        let points = elements(3, count);
-        let k = scalars(4, 1)[0];
-        let key = PublicKeyTable::new(&elements(5, 1)[0]).unwrap();
-        let weights: Vec<[u8; 16]> =
-            scalars(6, count).iter().map(|s| s.to_bytes()[..16].try_into().unwrap()).collect();
-        let run = |backend: &dyn Backend| {
-            let mut rows = vec![[0u8; 32]; count];
-            let mut digests = vec![[0u8; 64]; count];
-            let mut all = vec![];
-            backend.hash_to_group(items, &dst(), &mut rows).unwrap();
-            all.push(rows.as_flattened().to_vec());
-            backend.blind(items, &dst(), &blinds, &mut rows);
-            all.push(rows.as_flattened().to_vec());
-            backend.evaluate(&k, &points, &mut rows).unwrap();
-            all.push(rows.as_flattened().to_vec());
-            backend.multiply(&blinds, &points, &mut rows).unwrap();
-            all.push(rows.as_flattened().to_vec());
-            backend.multiply_base(&blinds, &mut rows);
-            all.push(rows.as_flattened().to_vec());
-            backend.outputs(items, &dst(), &k, &mut digests).unwrap();
-            all.push(digests.as_flattened().to_vec());
-            backend.map_to_group(&digests, &mut rows);
-            all.push(rows.as_flattened().to_vec());
-            backend.finalize(items, &blinds, &key, &points, &mut digests).unwrap();
-            all.push(digests.as_flattened().to_vec());
-            all.push(backend.vartime_weighted_sum(&weights, &points).unwrap().compress().0.to_vec());
-            all
-        };
-        let names = ["hash", "blind", "evaluate", "multiply", "base", "outputs", "map", "finalize", "sum"];
-        for (name, (got, expected)) in names.iter().zip(run(ifma).iter().zip(run(portable).iter())) {
-            assert!(got == expected, "{name} differs at {count}");
-        }
+}
+
+/// A million random items for each operation, and the sizes around a full chunk: minutes, so only on demand, with
+/// `cargo test --release --test ifma_equal -- --ignored`.
+#[test]
+#[ignore]
+fn everything_is_equal_for_a_million_items() {
+    assert_equal(0, 32_767);
+    for seed in 1..=31 {
+        assert_equal(8 * seed, 32_768);
+    }
+}
+
+/// Runs every operation on `count` random items with both backends. Neighbouring seeds share random values.
+fn assert_equal(seed: u8, count: usize) {
+    let Some((ifma, portable)) = pair() else { return };
+    let (data, offsets) = inputs(seed, count);
+    let items = Items::new(&data, &offsets).unwrap();
+    let blinds = scalars(seed ^ 2, count);
+    let points = elements(seed ^ 3, count);
+    let k = scalars(seed ^ 4, 1)[0];
+    let key = PublicKeyTable::new(&elements(seed ^ 5, 1)[0]).unwrap();
+    let weights: Vec<[u8; 16]> =
+        scalars(seed ^ 6, count).iter().map(|s| s.to_bytes()[..16].try_into().unwrap()).collect();
+    let run = |backend: &dyn Backend| {
+        let mut rows = vec![[0u8; 32]; count];
+        let mut digests = vec![[0u8; 64]; count];
+        let mut all = vec![];
+        backend.hash_to_group(items, &dst(), &mut rows).unwrap();
+        all.push(rows.as_flattened().to_vec());
+        backend.blind(items, &dst(), &blinds, &mut rows);
+        all.push(rows.as_flattened().to_vec());
+        backend.evaluate(&k, &points, &mut rows).unwrap();
+        all.push(rows.as_flattened().to_vec());
+        backend.multiply(&blinds, &points, &mut rows).unwrap();
+        all.push(rows.as_flattened().to_vec());
+        backend.multiply_base(&blinds, &mut rows);
+        all.push(rows.as_flattened().to_vec());
+        backend.outputs(items, &dst(), &k, &mut digests).unwrap();
+        all.push(digests.as_flattened().to_vec());
+        backend.map_to_group(&digests, &mut rows);
+        all.push(rows.as_flattened().to_vec());
+        backend.finalize(items, &blinds, &key, &points, &mut digests).unwrap();
+        all.push(digests.as_flattened().to_vec());
+        all.push(backend.vartime_weighted_sum(&weights, &points).unwrap().compress().0.to_vec());
+        all
+    };
+    let names = ["hash", "blind", "evaluate", "multiply", "base", "outputs", "map", "finalize", "sum"];
+    for (name, (got, expected)) in names.iter().zip(run(ifma).iter().zip(run(portable).iter())) {
+        assert!(got == expected, "{name} differs at {count}");
     }
 }

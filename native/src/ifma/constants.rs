@@ -1,6 +1,6 @@
 //! Constants of edwards25519, -x^2 + y^2 = 1 + d x^2 y^2, and of ristretto255 (RFC 9496, section 4.1), as canonical limbs.
 //!
-//! Each is derived again from its definition by the tests below.
+//! benchmarks/limb_bounds.py derives each again from its definition, and a test compares.
 
 /// d = -121665 / 121666
 pub const D: [u64; 5] = [0xb4dca135978a3, 0x4d4141d8ab75e, 0x779e89800700a, 0xfe738cc740797, 0x52036cee2b6f];

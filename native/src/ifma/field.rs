@@ -310,6 +310,11 @@ impl Sum {
     /// self - other without a bias of its own: `self` must have started from [`Sum::bias`].
     #[inline(always)]
     pub fn less(self, other: Self) -> Self {
+        if cfg!(debug_assertions) {
+            for (limb, other) in self.0.iter().zip(other.0) {
+                assert!(limb.to_array().iter().zip(other.to_array()).all(|(limb, other)| *limb >= other));
+            }
+        }
         Self(limbwise!(k => self.0[k] - other.0[k]))
     }
 
@@ -411,3 +416,7 @@ pub fn store_rows(words: &[U64x8; 4]) -> [[u8; 32]; LANES] {
     }
     rows
 }
+
+#[cfg(test)]
+#[path = "field_tests.rs"]
+mod tests;
