@@ -61,16 +61,6 @@ class JobFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconnected:
-    """The connection was cut and there is a new one, on which the partner said, in this RESUME packet, what it has.
-
-    What was not written to the old connection must be dropped: the session sends again all that the partner lacks.
-    """
-
-    packet: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Ended:
     """The session must stop for a reason of the host's: cancelled, timed out, connection lost, an effect that failed.
 
@@ -81,7 +71,7 @@ class Ended:
     tell_partner: bool = True
 
 
-Event = Started | Received | Completed | JobFailed | Reconnected | Ended
+Event = Started | Received | Completed | JobFailed | Ended
 
 
 # --- effects

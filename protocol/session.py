@@ -24,7 +24,6 @@ from protocol.effects import (
     JobFailed,
     Progress,
     Received,
-    Reconnected,
     Send,
     Started,
     Synchronised,
@@ -120,8 +119,6 @@ class Session:
                     self._waiting.pop(event.token)(event.result)
                 case JobFailed():
                     raise event.error
-                case Reconnected():
-                    self._resume(event.packet)
                 case Ended():
                     self._fail(event.error, tell_partner=event.tell_partner)
         except (ProtocolError, PsiError) as error:
@@ -150,28 +147,39 @@ class Session:
             self._transcript.accept(packet)
         handler(packet)
 
+    # --- a connection that was cut
+
     @property
     def resumable(self) -> bool:
         """Whether a cut connection need not end this session."""
         return self._transcript is not None and not self._over
 
+    @property
+    def received_count(self) -> int:
+        """Packets of the transcript that this side has received and handled."""
+        return self._agreed().received_count
+
     def resume_packet(self) -> bytes:
-        """The first packet on a new connection: what this side has sent and received."""
+        """The first packet on a new connection: what this side has sent and received, signed."""
         payload = codec.encode_message(self._agreed().statement())
         signature = dsse.sign(self._signer, PacketType.RESUME, payload)
         return codec.encode_packet(Packet(PacketType.RESUME, payload, signature))
 
-    def _resume(self, raw: bytes) -> None:
-        """Send again what the partner lacks. Nothing is computed again, so no randomness is used twice."""
+    def missing(self, raw: bytes) -> list[tuple[int, bytes]]:
+        """What the partner lacks, by its RESUME packet: (number, packet), byte for byte as they were sent.
+
+        Nothing is computed again, so no randomness is used twice and nothing is charged twice.
+
+        Raises:
+            ResumeError: another session or history, or more than this side still holds.
+            Any error of decoding and signatures; UnexpectedPacketError: not a RESUME packet.
+        """
         packet = codec.decode_packet(raw)
-        if packet.type is PacketType.ABORT:
-            dsse.verify(self.peer.signing_key, packet.type, packet.payload, packet.signature)
-            self._on_abort(packet)
         if packet.type is not PacketType.RESUME or packet.sequence is not None:
             raise UnexpectedPacketError(f"expected resume, got {packet.type.name.lower()}")
         dsse.verify(self.peer.signing_key, packet.type, packet.payload, packet.signature)
-        for missing in self._agreed().missing(codec.decode_message(packet, Statement)):
-            self.emit(Send(codec.encode_packet(missing), missing.type))
+        lacking = self._agreed().missing(codec.decode_message(packet, Statement))
+        return [(missing.sequence or 0, codec.encode_packet(missing)) for missing in lacking]
 
     def _on_abort(self, packet: Packet) -> None:
         abort = codec.decode_message(packet, Abort)

@@ -52,6 +52,10 @@ class Transcript:
         self._role = role
         self._retained: deque[Packet] = deque(maxlen=RETAINED_FRAMES)
 
+    @property
+    def received_count(self) -> int:
+        return self._in.count
+
     def stamp(self, kind: PacketType, payload: bytes, signature: bytes = b"") -> Packet:
         """The next outgoing packet with its number and chain; the chain then covers it."""
         packet = Packet(kind, payload, signature, self._out.count, self._out.chain)

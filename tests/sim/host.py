@@ -223,7 +223,7 @@ class Simulation:
             side.outbox.clear()
         offers = [side.session.resume_packet() for side in sides]
         for side, offer in zip(sides, reversed(offers), strict=True):
-            side.feed(fx.Reconnected(offer))
+            side.outbox.extend(packet for _, packet in side.session.missing(offer))
         return self
 
     def go_on(self, tamper: Tamper = honest, now_ms: int = NOW_MS) -> Simulation:

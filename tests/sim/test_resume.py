@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocol import effects as fx
 from protocol.codec import decode_packet
+from protocol.errors import ProtocolError, ResumeError
 from protocol.messages import PacketType, Reveals
 from protocol.transcript import RETAINED_FRAMES
 from psi import CHUNK_ELEMENTS
@@ -74,13 +74,14 @@ def test_many_chunks_go_on_in_the_middle() -> None:
     assert cut.reconnect().go_on().rows() == [list(range(0, len(items), 9999))]
 
 
-def resumed_with(packet: bytes, at: int = 7) -> str | None:
-    """How the responder ends when it gets this packet on the new connection."""
+def resumed_with(packet: bytes, at: int = 7) -> str:
+    """What the responder says to this packet on the new connection."""
     cut = simulation()
     with pytest.raises(CutError):
         cut.run(cut_at(at))
-    cut.responder.feed(fx.Reconnected(packet))
-    return cut.errors()[1]
+    with pytest.raises(ProtocolError) as caught:
+        cut.responder.session.missing(packet)
+    return caught.value.code
 
 
 def test_the_view_of_another_session_is_refused() -> None:
@@ -114,5 +115,5 @@ def test_a_side_that_no_longer_holds_what_the_other_lacks_says_so() -> None:
     with pytest.raises(CutError):
         late.run(cut_at(65))
     assert sum(role == "responder" for role, _ in late.trace) > RETAINED_FRAMES + 2
-    late.responder.feed(fx.Reconnected(early.requester.session.resume_packet()))
-    assert late.errors()[1] == "cannot-resume"
+    with pytest.raises(ResumeError):
+        late.responder.session.missing(early.requester.session.resume_packet())
