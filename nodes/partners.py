@@ -9,9 +9,7 @@ suspended partner is refused at its next frame; a damaged book refuses everybody
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -38,6 +36,7 @@ from nodes.errors import (
 from nodes.fields import LATEST_MS, parse_json
 from nodes.home import Home, locked, read_private, write_private
 from nodes.identity import CLOCK_TOLERANCE, Identity, check_certificate, check_period, verify_signature
+from nodes.signed_file import canonical_json, from_base64, read_signed, write_signed
 from protocol.dsse import pre_authentication_encoding
 
 PAYLOAD_TYPE: Final = "application/vnd.accord.v1.partner+json"
@@ -101,7 +100,7 @@ class Partner:
 
 def export_partner_file(identity: Identity, config: Config) -> bytes:
     """Return this agency's own partner file, signed: the same bytes and fingerprint each time."""
-    payload = _canonical(
+    payload = canonical_json(
         {
             "address": config.address,
             "agency_id": config.agency_id,
@@ -113,14 +112,7 @@ def export_partner_file(identity: Identity, config: Config) -> bytes:
             "version": 1,
         }
     )
-    signature = identity.signer.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
-    return _canonical(
-        {
-            "payload": base64.b64encode(payload).decode("ascii"),
-            "payloadType": PAYLOAD_TYPE,
-            "signatures": [{"sig": base64.b64encode(signature).decode("ascii")}],
-        }
-    )
+    return write_signed(PAYLOAD_TYPE, payload, identity.signer)
 
 
 def read_partner_file(content: bytes, error: type[NodeError] = PartnerFileError) -> PartnerFile:
@@ -130,17 +122,8 @@ def read_partner_file(content: bytes, error: type[NodeError] = PartnerFileError)
         error: says what was expected and found; nothing of the file can be trusted.
     """
     what = "partner file"
-    if len(content) > MAX_PARTNER_FILE_BYTES:
-        raise error(f"{what}: expected at most {MAX_PARTNER_FILE_BYTES} bytes, got {len(content)}")
-    with parse_json(content, error, what) as envelope:
-        envelope.choice("payloadType", [PAYLOAD_TYPE])
-        payload = _base64(envelope.text("payload", max_bytes=MAX_PARTNER_FILE_BYTES), error)
-        signatures = envelope.tables("signatures")
-        if len(signatures) != 1:
-            raise envelope.fail("signatures", "exactly one", str(len(signatures)))
-        with signatures[0] as entry:
-            signature = _base64(entry.text("sig"), error)
-    with parse_json(payload, error, what) as fields:
+    signed = read_signed(content, PAYLOAD_TYPE, MAX_PARTNER_FILE_BYTES, error, what)
+    with parse_json(signed.payload, error, what) as fields:
         fields.integer("version", 1, 1)
         agency_id = fields.text("agency_id", pattern=AGENCY_ID)
         agency_name = fields.text("agency_name")
@@ -149,11 +132,11 @@ def read_partner_file(content: bytes, error: type[NodeError] = PartnerFileError)
         signing_key = bytes.fromhex(fields.text("signing_key", pattern=HEX_KEY))
         pem = fields.lines("tls_certificate", max_bytes=MAX_PARTNER_FILE_BYTES).encode("utf-8")
         valid_from_ms = fields.integer("valid_from_ms", 0, LATEST_MS)
-    verify_signature(signing_key, PAYLOAD_TYPE, payload, signature, error, what)
+    verify_signature(signing_key, PAYLOAD_TYPE, signed.payload, signed.signature, error, what)
     certificate = check_certificate(pem, agency_id, error, what)
     return PartnerFile(
         content=content,
-        fingerprint=hashlib.sha256(pre_authentication_encoding(PAYLOAD_TYPE, payload)).hexdigest(),
+        fingerprint=hashlib.sha256(pre_authentication_encoding(PAYLOAD_TYPE, signed.payload)).hexdigest(),
         agency_id=agency_id,
         agency_name=agency_name,
         realm=realm,
@@ -274,7 +257,7 @@ class PartnerBook:
             }
             for p in partners
         ]
-        write_private(self._path, _canonical({"partners": entries, "version": 1}))
+        write_private(self._path, canonical_json({"partners": entries, "version": 1}))
 
     def _parse(self, data: bytes) -> tuple[Partner, ...]:
         partners = []
@@ -282,7 +265,8 @@ class PartnerBook:
             book.integer("version", 1, 1)
             for entry in book.tables("partners", max_items=MAX_PARTNERS):
                 with entry:
-                    content = _base64(entry.text("file", max_bytes=2 * MAX_PARTNER_FILE_BYTES), PartnerBookError)
+                    text = entry.text("file", max_bytes=2 * MAX_PARTNER_FILE_BYTES)
+                    content = from_base64(text, PartnerBookError, "partner book")
                     status = Status(entry.choice("status", list(Status)))
                     changed_ms = entry.integer("changed_ms", 0, LATEST_MS)
                 partners.append(Partner(read_partner_file(content, PartnerBookError), status, changed_ms))
@@ -317,14 +301,3 @@ def _active(found: list[Partner], what: str) -> Partner:
     if partner.status is not Status.ACTIVE:
         raise PartnerInactiveError(f"expected an active partner, got {partner.file.agency_id}: {partner.status}")
     return partner
-
-
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8")
-
-
-def _base64(text: str, error: type[NodeError]) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise error("partner file: expected base64, got something else") from None

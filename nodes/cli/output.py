@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -66,6 +67,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))  # Text: no markup from values
     Console().print(table)
+
+
+def moment(time_ms: int) -> str:
+    """Return a time as tables show it, in UTC."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%MZ}"
 
 
 def report(error: BaseException, context: click.Context) -> ExitCode:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from nodes.cli.local import LocalNode, now_ms
-from nodes.cli.output import json_option, print_facts, print_json, print_table
+from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.config import load_config
 from nodes.errors import PartnerFileError, PartnerUnknownError
 from nodes.fields import read_bounded
@@ -70,7 +69,7 @@ def list_partners(home: Home, as_json: bool) -> None:
         print_json([_facts(partner.file, {"status": partner.status.value}) for partner in partners])
         return
     rows = [
-        (p.file.agency_id, p.file.agency_name, p.status.value, p.file.address, _day(p.changed_ms)) for p in partners
+        (p.file.agency_id, p.file.agency_name, p.status.value, p.file.address, moment(p.changed_ms)) for p in partners
     ]
     print_table(("agency", "name", "status", "address", "since"), rows)
 
@@ -83,7 +82,7 @@ def show(home: Home, agency_id: str, as_json: bool) -> None:
     """Show what is known of one partner."""
     for partner in PartnerBook(home, load_config(home)).all():
         if partner.file.agency_id == agency_id:
-            changed = {"status": partner.status.value, "since": _day(partner.changed_ms)}
+            changed = {"status": partner.status.value, "since": moment(partner.changed_ms)}
             _show(partner.file, changed, as_json)
             return
     raise PartnerUnknownError("expected a partner with this agency id, got none")
@@ -148,7 +147,3 @@ def _show(file: PartnerFile, more: dict[str, str], as_json: bool, *, err: bool =
         print_json(_facts(file, more))
     else:
         print_facts(_facts(file, more), err=err)
-
-
-def _day(time_ms: int) -> str:
-    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%MZ}"
