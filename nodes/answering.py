@@ -60,6 +60,7 @@ class ResponderHost(CaseFile):
             told = error.reason if error.reason in _TOLD else Reason.POLICY
             return self._refuse(told, error)
         self.elements = sum(sizes) + sum(entry.size for entry in envelope.lists)
+        self.check_room()
         self.record_decision(None, snapshot=str(snapshot.version), sizes=sizes)
         return Admission(sizes, snapshot.root)
 

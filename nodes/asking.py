@@ -125,6 +125,7 @@ class RequesterHost(CaseFile):
         )
         obligations = self.decide(request.facts(lists))
         self.elements = sum(entry.size for entry in lists)
+        self.check_room()
         nonce = os.urandom(NONCE_BYTES)
         self.reserve(nonce, request.budget, self.elements, obligations.max_elements_per_day)
         self.record_decision(None)
@@ -160,6 +161,7 @@ class RequesterHost(CaseFile):
         self.facts = replace(self.facts, partner_sizes=accept.sizes)
         self.partner_elements = sum(accept.sizes)
         self.elements += self.partner_elements
+        self.check_room()
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         raise QuestionError(f"expected effects of a requester, got {type(effect).__name__}")

@@ -7,6 +7,7 @@ Called from storage threads, one call at a time.
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from nodes.errors import NodeError, RefusedByRulesError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
-from nodes.node import Node
+from nodes.node import SPOOL_BYTES_PER_ELEMENT, Node
 from nodes.partners import Partner
 from nodes.policy import Decision, Facts, Obligations
 from nodes.registry import Snapshot
@@ -99,6 +100,17 @@ class CaseFile:
     def question(self) -> AnsweredQuestion:
         """What the file with an answer says of the question."""
         raise NotImplementedError
+
+    def check_room(self) -> None:
+        """See that the spools of all declared elements will fit, before anything is agreed that would be lost without.
+
+        Raises:
+            StorageError: they will not.
+        """
+        folder, needed_bytes = self.node.config.paths.spool, self.elements * SPOOL_BYTES_PER_ELEMENT
+        free_bytes = shutil.disk_usage(folder).free
+        if free_bytes < needed_bytes:
+            raise StorageError(f"expected {needed_bytes} bytes free for spools at {folder}, got {free_bytes}")
 
     # --- rows
 

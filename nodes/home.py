@@ -143,7 +143,9 @@ def _check_private(path: Path, status: os.stat_result, wanted_mode: int) -> None
 
 def make_folder(path: Path) -> None:
     """Make a private folder, with parents, if it is not there; raises OSError."""
-    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    if not path.parent.exists():  # mkdir(parents=True) would make the parents for everybody
+        make_folder(path.parent)
+    path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 @contextmanager

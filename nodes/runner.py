@@ -251,13 +251,18 @@ class Runner:
                     self._queue(effect)
 
     async def _kept(self, effect: Evidence) -> bool:
-        """Write evidence before anything that follows; where that fails, only an abort may still leave."""
+        """Write the rows that a signed message covers, then its evidence, before it leaves; failing that, only an abort."""
         try:
+            await self._rows_appended()
             await self._executor.storage(self._host.keep, effect)
         except Exception as error:
             self._host_failed(error)
-            return effect.type is PacketType.ABORT
-        return True
+        return self._urgent is None or effect.type is PacketType.ABORT
+
+    async def _rows_appended(self) -> None:
+        while self._appended_bytes and self._urgent is None:
+            self._wake.clear()
+            await self._wake.wait()
 
     def _send(self, effect: Send) -> None:
         self._unwritten += 1
