@@ -108,7 +108,8 @@ def intersect(
     try:
         summary = asyncio.run(_ask(home, order, ProgressLine(quiet=as_json)))
     except RefusedError as error:
-        _explain(error)
+        if not as_json:
+            _explain(error)
         raise
     file = Path(summary["file"])
     if output is not None:
