@@ -112,7 +112,7 @@ class SouthHost(Host):
     def _carry_out(self, effect: fx.Effect) -> fx.Event | None:
         if isinstance(effect, fx.ReadRelease):
             assert self.south is not None
-            rows = self.south.releases[effect.release - 1][1][effect.part]
+            rows = self.south.releases[min(effect.release, len(self.south.releases)) - 1][1][effect.part]
             return fx.Completed(effect.token, rows[effect.first * 16 : (effect.first + effect.count) * 16])
         return super()._carry_out(effect)
 
