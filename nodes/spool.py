@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
@@ -32,6 +32,23 @@ RUN_BYTES: Final = 1 << 23  # sorted in memory at once
 WINDOW_BYTES: Final = 1 << 22  # of all runs together in a merge, of each side in a join
 
 Rows = NDArray[Any]  # dtype "S<row bytes>": numpy compares it as unsigned bytes over the full width
+
+
+class RowSource(Protocol):
+    """Bytes that can be read at any offset: a spool's, or a file's that a node keeps."""
+
+    def __len__(self) -> int: ...
+    def read(self, first: int, count: int) -> bytes | bytearray: ...
+
+
+class Nothing:
+    """A source without rows."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def read(self, first: int, count: int) -> bytes:  # noqa: ARG002, the same for all sources
+        return b""
 
 
 class Quota:
@@ -157,6 +174,23 @@ class Spools:
         self._folder = folder
         self._quota = Quota(limit_bytes)
         self._spools: dict[SpoolName, _Spool] = {}
+        self._lent: dict[SpoolName, tuple[int, RowSource]] = {}
+
+    def lend(self, name: SpoolName, row_bytes: int, source: RowSource) -> None:
+        """Let sorted rows that this node keeps elsewhere be read as a spool. The lender closes them, later."""
+        self._lent[name] = (row_bytes, source)
+
+    def rows(self, name: SpoolName, row_bytes: int) -> RowSource:
+        """Return the bytes of a spool, of one that was lent, or none where there is neither."""
+        lent_row_bytes, source = self._lent.get(name, (row_bytes, Nothing()))
+        if lent_row_bytes != row_bytes:
+            raise StorageError(f"expected rows of {row_bytes} bytes, got rows of another width")
+        return self._get(name, row_bytes).file if name in self._spools else source
+
+    def drop(self, name: SpoolName) -> None:
+        """Forget a spool's rows; it may be appended to again."""
+        if name in self._spools:
+            self._spools.pop(name).file.close()
 
     def append(self, name: SpoolName, row_bytes: int, rows: bytes) -> None:
         """Add whole rows. Raises StorageError: no room, or rows of another width."""
@@ -175,7 +209,7 @@ class Spools:
         if len(runs) > 1:
             merged = self._new_file()
             step_bytes = WINDOW_BYTES // len(runs)
-            windows = [_Window(spool.file, row_bytes, start, end, step_bytes) for start, end in runs]
+            windows = [Window(spool.file, row_bytes, start, end, step_bytes) for start, end in runs]
             _merge(windows, merged.append)
             self._replace(spool, merged)
 
@@ -185,9 +219,9 @@ class Spools:
         sorted_file = self._new_file()
         for start in range(0, len(spool.file), run_bytes):
             end = min(start + run_bytes, len(spool.file))
-            rows = _as_rows(spool.file.read(start, end - start), spool.row_bytes)
+            rows = as_rows(spool.file.read(start, end - start), spool.row_bytes)
             rows.sort()
-            sorted_file.append(_as_bytes(rows))
+            sorted_file.append(as_bytes(rows))
             yield start, end
         self._replace(spool, sorted_file)
 
@@ -202,13 +236,10 @@ class Spools:
 
         Returns: the pairs, ascending by row number. Cost: one pass over both.
         """
-        if outputs not in self._spools or tags not in self._spools:
-            return b""
-        left = self._get(outputs, output_row_bytes).file
-        right = self._get(tags, tag_row_bytes).file
+        left, right = self.rows(outputs, output_row_bytes), self.rows(tags, tag_row_bytes)
         return _join(
-            _Window(left, output_row_bytes, 0, len(left), WINDOW_BYTES),
-            _Window(right, tag_row_bytes, 0, len(right), WINDOW_BYTES),
+            Window(left, output_row_bytes, 0, len(left), WINDOW_BYTES),
+            Window(right, tag_row_bytes, 0, len(right), WINDOW_BYTES),
         )
 
     def close(self) -> None:
@@ -216,6 +247,7 @@ class Spools:
         for spool in self._spools.values():
             spool.file.close()
         self._spools.clear()
+        self._lent.clear()
 
     def _get(self, name: SpoolName, row_bytes: int) -> _Spool:
         spool = self._spools.get(name)
@@ -232,22 +264,22 @@ class Spools:
         spool.file = file
 
 
-class _Window:
+class Window:
     """The part of a sorted run that is in memory: rows leave in front, the next ones come in behind."""
 
-    def __init__(self, file: SpoolFile, row_bytes: int, start: int, end: int, window_bytes: int) -> None:
+    def __init__(self, file: RowSource, row_bytes: int, start: int, end: int, window_bytes: int) -> None:
         self._file = file
         self._row_bytes = row_bytes
         self._next = start
         self._end = end
         self._step = max(window_bytes, BLOCK_BYTES) // row_bytes * row_bytes
-        self.rows: Rows = _as_rows(bytearray(), row_bytes)
+        self.rows: Rows = as_rows(bytearray(), row_bytes)
 
     def fill(self, keep: int = 0) -> None:
         """Read on when at most `keep` rows are left in memory."""
         if len(self.rows) <= keep and self._next < self._end:
             count = min(self._step, self._end - self._next)
-            fresh = _as_rows(self._file.read(self._next, count), self._row_bytes)
+            fresh = as_rows(self._file.read(self._next, count), self._row_bytes)
             self.rows = np.concatenate([self.rows, fresh]) if len(self.rows) else fresh
             self._next += count
 
@@ -262,7 +294,7 @@ class _Window:
         return taken
 
 
-def _merge(windows: list[_Window], write: Callable[[memoryview], None]) -> None:
+def _merge(windows: list[Window], write: Callable[[memoryview], None]) -> None:
     """Merge sorted runs. In each round, all that is not above the lowest of the windows' last rows leaves."""
     while True:
         for window in windows:
@@ -270,14 +302,14 @@ def _merge(windows: list[_Window], write: Callable[[memoryview], None]) -> None:
         windows = [window for window in windows if len(window.rows)]
         if not windows:
             return
-        bound = _lowest([window.rows[-1:] for window in windows if window.more])
-        parts = [window.take(_count_up_to(window.rows, bound)) for window in windows]
+        bound = lowest([window.rows[-1:] for window in windows if window.more])
+        parts = [window.take(count_up_to(window.rows, bound)) for window in windows]
         rows = np.concatenate(parts)
         rows.sort(kind="stable")  # for text types a merge sort that finds the runs it is given
-        write(_as_bytes(rows))
+        write(as_bytes(rows))
 
 
-def _join(outputs: _Window, tags: _Window) -> bytes:
+def _join(outputs: Window, tags: Window) -> bytes:
     found: list[NDArray[np.uint8]] = []
     while True:
         outputs.fill()
@@ -285,14 +317,14 @@ def _join(outputs: _Window, tags: _Window) -> bytes:
         if not len(outputs.rows) or not len(tags.rows):
             break
         keys, theirs = _tags_of(outputs.rows), _tags_of(tags.rows)
-        bound = _lowest([rows[-1:] for rows, side in ((keys, outputs), (theirs, tags)) if side.more])
-        keys = keys[: _count_up_to(keys, bound)]
+        bound = lowest([rows[-1:] for rows, side in ((keys, outputs), (theirs, tags)) if side.more])
+        keys = keys[: count_up_to(keys, bound)]
         rows = outputs.take(len(keys))
         places = np.minimum(np.searchsorted(theirs, keys), len(theirs) - 1)
         hits = theirs[places] == keys
         found.append(np.hstack([_columns(rows)[hits], _columns(tags.rows)[places[hits]]]))
         # The last tag up to the bound stays: outputs with the same tag may follow.
-        tags.take(max(_count_up_to(theirs, bound) - 1, 0))
+        tags.take(max(count_up_to(theirs, bound) - 1, 0))
         if bound is None:
             break
     if not found:
@@ -308,15 +340,18 @@ def _tags_of(rows: Rows) -> Rows:
     return tags
 
 
-def _lowest(ends: list[Rows]) -> Rows | None:
+def lowest(ends: list[Rows]) -> Rows | None:
+    """Return the lowest of single rows, or None where there is none."""
     return min(ends, key=lambda end: end.tobytes()) if ends else None
 
 
-def _count_up_to(rows: Rows, bound: Rows | None) -> int:
+def count_up_to(rows: Rows, bound: Rows | None) -> int:
+    """Return how many of sorted rows are not above `bound`; all of them where there is none."""
     return len(rows) if bound is None else int(np.searchsorted(rows, bound, side="right")[0])
 
 
-def _as_rows(data: bytearray, row_bytes: int) -> Rows:
+def as_rows(data: bytes | bytearray, row_bytes: int) -> Rows:
+    """Return rows as fixed-width text, which numpy compares as unsigned bytes over the full width."""
     return np.frombuffer(data, dtype=f"S{row_bytes}")
 
 
@@ -324,5 +359,6 @@ def _columns(rows: Rows) -> NDArray[np.uint8]:
     return rows.view(np.uint8).reshape(-1, rows.dtype.itemsize)
 
 
-def _as_bytes(rows: Rows) -> memoryview:
+def as_bytes(rows: Rows) -> memoryview:
+    """Return the bytes of rows, end to end."""
     return rows.view(np.uint8).data
