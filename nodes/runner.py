@@ -251,7 +251,7 @@ class Runner:
                     self._queue(effect)
 
     async def _kept(self, effect: Evidence) -> bool:
-        """Write the rows that a signed message covers, and it, before it leaves; if that fails, only an abort leaves."""
+        """Write the rows that a signed message covers, and it, before it leaves; failing that, only an abort leaves."""
         try:
             await self._rows_appended()
             await self._executor.storage(self._host.keep, effect)
