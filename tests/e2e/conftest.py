@@ -29,11 +29,14 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A module that sets RESUME_SECONDS has sessions that survive a cut; elsewhere a cut ends them at once."""
     folder = tmp_path_factory.mktemp("nodes")
     door = free_port()
     north, south = make_node(folder, "north"), make_node(folder, "south", address_port=door)
     proxy = Proxy(south.port, door)
+    for node in (north, south):
+        node.configure(f"[limits]\nresume_seconds = {getattr(request.module, 'RESUME_SECONDS', 0)}\n")
     introduce(north, south)
     north.write_rules(rules("south", "outgoing"))
     south.write_rules(rules("north", "incoming"))

@@ -154,6 +154,11 @@ class NodeUnderTest:
         """Import a list."""
         import_rows(self.home, data_set, [f"{self.agency}-{value},Person {value},{number(value)}" for value in values])
 
+    def configure(self, more: str) -> None:
+        """Add to the configuration; for the next start."""
+        file = Home(self.home).config_file
+        write_private(file, f"{file.read_text()}\n{more}".encode())
+
     def write_rules(self, *texts: str) -> None:
         write_private(Home(self.home).rules_file, "\n".join(texts).encode())
 
@@ -176,7 +181,6 @@ class NodeUnderTest:
 
     def query_arguments(self, partner: str, *more: object) -> list[str]:
         mandate = self.home.with_name("mandate.toml")
-        mandate.write_text(MANDATE)
         asked = ["query", "intersect", "--yes", "--partner", partner, "--data-set", "suspects", "--ask", "suspects"]
         return ["--home", str(self.home), *asked, "--mandate", str(mandate), *map(str, more)]
 
@@ -194,6 +198,8 @@ def make_node(folder: Path, agency: str, address_port: int | None = None) -> Nod
     port = free_port()
     node = NodeUnderTest(folder / agency, agency, port)
     options = ["--agency-id", agency, "--name", f"Agency {agency}", "--realm", REALM]
+    node.home.parent.mkdir(exist_ok=True)
+    node.home.with_name("mandate.toml").write_text(MANDATE)
     node.must("init", *options, "--address", f"127.0.0.1:{address_port or port}")
     if address_port is not None:
         file = Home(node.home).config_file
