@@ -60,7 +60,8 @@ class StreamChannel:
     def __init__(self, stream: Any, check_partner: Callable[[], object], *, opened_here: bool) -> None:
         self._stream = stream
         self._check_partner = check_partner
-        self._opened_here = opened_here
+        self.opened_here = opened_here
+        self.over = asyncio.Event()
         self._discarding = False
         self._arrived: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
         self._reading = asyncio.create_task(self._read_on())
@@ -81,7 +82,7 @@ class StreamChannel:
             raise ConnectionLostError(f"expected to send a packet, got {type(error).__name__}") from None
 
     async def finish(self) -> None:
-        if not self._opened_here:
+        if not self.opened_here:
             return
         self._discarding = True
         while not self._arrived.empty():
@@ -93,6 +94,7 @@ class StreamChannel:
     def close(self) -> None:
         """Stop reading; what the partner still says is lost."""
         self._reading.cancel()
+        self.over.set()
 
     async def _read_on(self) -> None:
         while True:

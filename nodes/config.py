@@ -34,6 +34,7 @@ class Limits:
     sessions_per_partner: int = 2
     elements_per_list: int = 5_000_000
     idle_seconds: int = 120
+    resume_seconds: int = 60
     deadline_base_seconds: int = 120
     deadline_per_element_us: int = 500
     deadline_ceiling_seconds: int = 14_400
@@ -51,6 +52,7 @@ LIMIT_RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "sessions_per_partner": (1, 1024),
     "elements_per_list": (1, 1_000_000_000),
     "idle_seconds": (1, 3_600),
+    "resume_seconds": (0, 3_600),
     "deadline_base_seconds": (1, 86_400),
     "deadline_per_element_us": (0, 1_000_000),
     "deadline_ceiling_seconds": (1, 604_800),

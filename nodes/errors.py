@@ -181,6 +181,13 @@ class ReplayError(NodeError):
     reason = Reason.REPLAYED
 
 
+class RestoredError(NodeError):
+    """The state comes from a backup, and what is asked depends on what happened since."""
+
+    code = "just-restored"
+    reason = Reason.BUSY
+
+
 class NonceLimitError(NodeError):
     """More envelopes of one partner are still valid than this node remembers."""
 
@@ -208,6 +215,21 @@ class SeedConsumedError(NodeError):
     reason = Reason.STORAGE
 
 
+# Backup
+
+
+class PassphraseError(NodeError):
+    """A backup's passphrase is too short to protect it."""
+
+    code = "weak-passphrase"
+
+
+class BackupError(NodeError):
+    """A backup was altered or cut, or does not open with this passphrase."""
+
+    code = "bad-backup"
+
+
 # Network, control API
 
 
@@ -233,6 +255,13 @@ class InsecureChannelError(NodeError):
     """A connection that is not TLS 1.3 with a client certificate."""
 
     code = "insecure-channel"
+
+
+class SessionUnknownError(NodeError):
+    """A partner wants to go on in a session that this node does not hold."""
+
+    code = "session-unknown"
+    reason = Reason.CANNOT_RESUME
 
 
 class TooManySessionsError(NodeError):

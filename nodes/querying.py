@@ -15,6 +15,7 @@ from nodes.errors import TooManySessionsError
 from nodes.node import Node
 from nodes.partners import Partner
 from nodes.results import write_result
+from nodes.resuming import ResumingChannel, connecting_again
 from nodes.runner import Outcome, Runner
 from nodes.service import report
 from protocol.effects import Answer
@@ -91,7 +92,13 @@ class Query:
         node, agency = self._node, partner.file.agency_id
         try:
             async with AsyncExitStack() as stack:
-                channel = await self._connect(stack, partner)
+                stream = await self._connect(stack, partner)
+                again = connecting_again(
+                    lambda: stack.enter_async_context(open_session(node.identity, node.book, partner)),
+                    node.config.limits.resume_seconds,
+                )
+                channel = ResumingChannel(session, stream, again)
+                stack.callback(channel.close)
                 runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
                 self._runner = runner
                 with node.sessions.session(runner, agency, Role.REQUESTER):

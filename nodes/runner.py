@@ -45,7 +45,7 @@ from protocol.effects import (
     Sort,
     Started,
 )
-from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, TimedOutError
+from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, ResumeError, TimedOutError
 from protocol.messages import PacketType
 from protocol.session import Session
 from psi import Items, PsiError
@@ -136,7 +136,7 @@ class Runner:
         self.session = session
         self.sent_bytes = 0
         self.received_bytes = 0
-        self._channel = channel
+        self.channel = channel
         self._host = host
         self._executor = executor
         self._spools = spools
@@ -177,7 +177,7 @@ class Runner:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._outgoing.join()
-                    await self._channel.finish()
+                    await self.channel.finish()
             return Outcome(self._done, self.sent_bytes, self.received_bytes, loop.time() - self._started)
         finally:
             for helper in (*helpers, *self._computing):
@@ -334,7 +334,7 @@ class Runner:
 
     def _check_partner(self) -> None:
         try:
-            self._channel.check()
+            self.channel.check()
         except NodeError as error:
             self._host_failed(error)
 
@@ -360,7 +360,10 @@ class Runner:
         while True:
             await self._reading_slots.acquire()
             try:
-                packet = await self._channel.read()
+                packet = await self.channel.read()
+            except ResumeError as error:
+                self._hear(Ended(error, tell_partner=False))
+                return
             except (ConnectionLostError, NodeError) as error:
                 lost = ConnectionLostError("expected the session to go on, got the end of the connection")
                 lost.__cause__ = error
@@ -385,7 +388,7 @@ class Runner:
             packet = await self._outgoing.get()
             try:
                 if connected:
-                    await self._channel.write(packet)
+                    await self.channel.write(packet)
                     self.sent_bytes += len(packet)
             except ConnectionLostError:
                 connected = False

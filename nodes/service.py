@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import ssl
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import grpc
@@ -21,11 +22,12 @@ from nodes.answering import ResponderHost
 from nodes.casefile import reason_of
 from nodes.channel import METHOD, OPTIONS, SERVICE, StreamChannel
 from nodes.error_table import error_row
-from nodes.errors import InsecureChannelError, ListenError, NodeError
+from nodes.errors import InsecureChannelError, ListenError, NodeError, SessionUnknownError
 from nodes.logs import line, where
 from nodes.node import Node, fresh_secrets, peer
 from nodes.partners import Partner
 from nodes.results import write_result
+from nodes.resuming import ResumingChannel, Return, resumed_ctx
 from nodes.runner import Outcome, Runner
 from protocol.effects import Answer
 from protocol.errors import ConnectionLostError, Reason
@@ -100,19 +102,19 @@ class Service:
         return grpc.dynamic_ssl_server_credentials(current(), current, require_client_authentication=True)
 
     def _partner(self, context: Any) -> Partner:
-        """Return the active partner at the other end.
+        """Return the active partner at the other end. Raises PartnerUnknownError, PartnerInactiveError, as below."""
+        return self._node.book.by_certificate(self._fingerprint(context))
 
-        Raises:
-            InsecureChannelError, PartnerUnknownError, PartnerInactiveError: nobody to be talked to.
-        """
+    @staticmethod
+    def _fingerprint(context: Any) -> bytes:
+        """SHA-256 of the certificate at the other end. Raises InsecureChannelError."""
         facts = context.auth_context()
         if facts.get("ssl_tls_version") != [b"TLSv1.3"]:
             raise InsecureChannelError("expected TLS 1.3, got an older version")
         certificates = facts.get("x509_pem_cert", [])
         if len(certificates) != 1:
             raise InsecureChannelError(f"expected one client certificate, got {len(certificates)}")
-        der = ssl.PEM_cert_to_DER_cert(certificates[0].decode("ascii"))
-        return self._node.book.by_certificate(hashlib.sha256(der).digest())
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificates[0].decode("ascii"))).digest()
 
     async def _check(self, _: object, context: Any) -> Any:
         """Health (grpc.health.v1), for active partners alone. There is no Watch: that is a stream without end."""
@@ -138,23 +140,57 @@ class Service:
             await _abort(context, NodeError("a defect"))
 
     async def _answer(self, partner: Partner, context: Any) -> None:
+        """Begin a session, or go on in one whose connection was cut: the first packet tells."""
+        check = partial(self._node.book.by_certificate, self._fingerprint(context))
+        stream = StreamChannel(context, check, opened_here=False)
+        try:
+            async with asyncio.timeout(self._node.config.limits.idle_seconds):
+                first = await stream.read()
+            if first is None:
+                return
+            ctx = resumed_ctx(first)
+            if ctx is None:
+                await self._begin(partner, stream, first)
+            else:
+                await self._go_on(partner, stream, first, ctx)
+        except (TimeoutError, ConnectionLostError):
+            log.info(line("nothing-asked", partner=partner.file.agency_id))
+        finally:
+            stream.close()
+
+    async def _begin(self, partner: Partner, stream: StreamChannel, first: bytes) -> None:
         node, agency = self._node, partner.file.agency_id
         turn_away = None
         if node.sessions.draining:
             turn_away = Reason.SHUTTING_DOWN
         elif not node.sessions.has_room(agency):
             turn_away = Reason.BUSY
-        channel = StreamChannel(context, lambda: self._partner(context), opened_here=False)
         host = ResponderHost(node, partner, turn_away)
         session = IntersectResponder(node.local, fresh_secrets(), node.identity.signer, peer(partner))
+        channel = ResumingChannel(session, stream, Return(node.config.limits.resume_seconds), first)
         runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
         with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):
-            outcome = await _to_the_end(runner)
+            outcome = await _to_the_end(runner, channel)
             await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
             await node.executor.storage(_keep_answer, host, outcome, session.session_id)
             await node.executor.storage(host.close)
         channel.close()
         report(outcome, agency, session.session_id, Role.RESPONDER)
+
+    async def _go_on(self, partner: Partner, stream: StreamChannel, first: bytes, ctx: bytes) -> None:
+        """Hand the stream to its session, and hold it open as long as the session uses it.
+
+        Raises:
+            SessionUnknownError: none of this partner's.
+        """
+        for entry in self._node.sessions.underway:
+            channel = entry.runner.channel
+            mine = entry.partner == partner.file.agency_id and entry.role is Role.RESPONDER
+            if mine and entry.runner.session.ctx == ctx and isinstance(channel, ResumingChannel):
+                channel.come_back(stream, first)
+                await stream.over.wait()
+                return
+        raise SessionUnknownError("expected a session of this partner that is under way, got none")
 
 
 def _keep_answer(host: ResponderHost, outcome: Outcome, session_id: str | None) -> None:
@@ -167,8 +203,8 @@ def _keep_answer(host: ResponderHost, outcome: Outcome, session_id: str | None) 
             log.error(line("answer-not-kept", session=session_id, code=error.code, message=error))
 
 
-async def _to_the_end(runner: Runner) -> Outcome:
-    """Run a session. gRPC cancels a handler whose caller is gone; the session still ends in good order."""
+async def _to_the_end(runner: Runner, channel: ResumingChannel) -> Outcome:
+    """Run a session. gRPC cancels a handler whose caller is gone; the session goes on, or ends in good order."""
     task = asyncio.create_task(runner.run())
     while True:
         try:
@@ -176,8 +212,11 @@ async def _to_the_end(runner: Runner) -> Outcome:
         except asyncio.CancelledError:
             if task.cancelled():
                 raise
-            lost = ConnectionLostError("expected the session to go on, got the end of the connection")
-            runner.end(lost, tell_partner=False)
+            if runner.session.resumable:
+                channel.supersede()
+            else:
+                lost = ConnectionLostError("expected the session to go on, got the end of the connection")
+                runner.end(lost, tell_partner=False)
 
 
 def report(outcome: Outcome, partner: str, session_id: str | None, role: Role) -> None:

@@ -1,0 +1,229 @@
+"""A connection that survives a cut: the session above it notices nothing but a pause.
+
+After a cut the requester connects again. Both sides say, signed, what they have sent and received, and send again what
+the other lacks, byte for byte. What the runner already has is dropped when it comes a second time. Where a session
+cannot go on, because a node was restarted or too much is missing, it ends as a cut session does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+from nodes.channel import StreamChannel
+from nodes.errors import NodeError, PartnerUnreachableError, SessionUnknownError, TurnedAwayError
+from nodes.logs import line
+from protocol.codec import decode_message, decode_packet
+from protocol.errors import ConnectionLostError, ProtocolError, ResumeError
+from protocol.messages import PacketType, Statement
+from protocol.session import Session
+
+HANDSHAKE_PACKETS: Final = 2  # each way, before the transcript and its numbers begin (docs/protocol.md, "Handshake")
+FIRST_PAUSE_SECONDS: Final = 0.25  # between attempts to connect again; doubled each time
+LAST_PAUSE_SECONDS: Final = 5.0
+
+log = logging.getLogger("accord.session")
+
+
+class Reconnect(Protocol):
+    """Where a new stream to the same partner comes from."""
+
+    async def __call__(self, own: bytes) -> tuple[StreamChannel, bytes]:
+        """Send `own` RESUME packet on a new stream. Returns: the stream, and the partner's RESUME packet.
+
+        Raises:
+            ConnectionLostError: there will be none. ResumeError: the partner does not know the session.
+        """
+        ...
+
+
+class ResumingChannel:
+    """A runner's channel over one stream after another.
+
+    Args:
+        stream: the first.
+        reconnect: asked for the next one when a stream is cut.
+        first: a packet that was read from the stream before.
+    """
+
+    def __init__(self, session: Session, stream: StreamChannel, reconnect: Reconnect, first: bytes = b"") -> None:
+        self._session = session
+        self._first = first
+        self._stream = stream
+        self._reconnect = reconnect
+        self._superseded = asyncio.Event()
+        self._recovering = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._read_count = 0
+        self._write_count = 0
+        self._repeats = 0
+        self._resending: asyncio.Task[None] | None = None
+
+    def check(self) -> None:
+        self._stream.check()
+
+    async def read(self) -> bytes | None:
+        if self._first:
+            first, self._first = self._first, b""
+            self._read_count += 1
+            return first
+        while True:
+            stream = self._stream
+            try:
+                packet = await self._read_from(stream)
+            except ConnectionLostError as lost:
+                await self._recover(stream, lost)
+                continue
+            if packet is not None and self._repeats:
+                self._repeats -= 1
+                continue
+            self._read_count += packet is not None
+            return packet
+
+    async def write(self, packet: bytes) -> None:
+        async with self._writing:
+            self._write_count += 1
+            stream = self._stream
+            with suppress(ConnectionLostError):
+                await stream.write(packet)
+                return
+        if not self._session.resumable:
+            raise ConnectionLostError("expected to send a packet, got the end of the connection")
+        self.supersede(stream)  # the reader finds the cut and recovers; this packet goes out again with the rest
+
+    async def finish(self) -> None:
+        await self._stream.finish()
+
+    def close(self) -> None:
+        self._stream.close()
+        if self._resending is not None:
+            self._resending.cancel()
+
+    def supersede(self, stream: StreamChannel | None = None) -> None:
+        """Give a stream up for cut: the current one, or `stream` if it still is."""
+        if stream is None or stream is self._stream:
+            self._superseded.set()
+
+    def come_back(self, stream: StreamChannel, theirs: bytes) -> None:
+        """Go on with a new stream of the partner's, whose first packet was `theirs`. Raises SessionUnknownError."""
+        if not isinstance(self._reconnect, Return):
+            raise SessionUnknownError("expected a session that waits for its partner, got one that connects itself")
+        self._reconnect.offer(stream, theirs)
+        self.supersede()
+
+    async def _read_from(self, stream: StreamChannel) -> bytes | None:
+        reading = asyncio.ensure_future(stream.read())
+        superseded = asyncio.ensure_future(self._superseded.wait())
+        try:
+            await asyncio.wait((reading, superseded), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise ConnectionLostError("expected the stream to go on, got a cut")
+            packet = reading.result()
+        finally:
+            reading.cancel()
+            superseded.cancel()
+        if packet is None and not stream.opened_here and self._session.resumable and self._session.partner_needed:
+            raise ConnectionLostError("expected the stream to go on, got its end")  # gRPC tells a server no more
+        return packet
+
+    async def _recover(self, cut: StreamChannel, lost: ConnectionLostError) -> None:
+        async with self._recovering:
+            if cut is not self._stream:
+                return
+            if not self._session.resumable or not self._session.partner_needed:
+                raise lost
+            cut.close()
+            log.info(line("session-cut", session=self._session.session_id))
+            received = self._session.received_count
+            stream, theirs = await self._reconnect(self._session.resume_packet())
+            try:
+                lacking = self._session.missing(theirs)
+            except ProtocolError as error:
+                stream.close()
+                raise ResumeError("expected a partner that can go on in this session, got another") from error
+            self._stream = stream
+            self._superseded.clear()
+            self._repeats = self._read_count - HANDSHAKE_PACKETS - received
+            log.info(line("session-resumed", session=self._session.session_id, resent=len(lacking)))
+        # Not awaited: both sides send again, and neither may wait for the other to read first.
+        self._resending = asyncio.create_task(self._resend(stream, lacking))
+
+    async def _resend(self, stream: StreamChannel, lacking: list[tuple[int, bytes]]) -> None:
+        async with self._writing:
+            written = self._write_count - HANDSHAKE_PACKETS  # the runner has yet to write the rest
+            with suppress(ConnectionLostError):
+                for number, packet in lacking:
+                    if number < written:
+                        await stream.write(packet)
+                return
+        self.supersede(stream)
+
+
+def resumed_ctx(first: bytes) -> bytes | None:
+    """The ctx of the session that a stream's first packet wants to go on in; None where it begins one."""
+    with suppress(ProtocolError):
+        packet = decode_packet(first)
+        if packet.type is PacketType.RESUME:
+            return decode_message(packet, Statement).ctx
+    return None
+
+
+def connecting_again(open_stream: Callable[[], Awaitable[StreamChannel]], seconds: float) -> Reconnect:
+    """The requester's side: try to connect, with growing pauses, for so long."""
+
+    async def reconnect(own: bytes) -> tuple[StreamChannel, bytes]:
+        pause = FIRST_PAUSE_SECONDS
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LAST_PAUSE_SECONDS)
+                    with suppress(ConnectionLostError, PartnerUnreachableError):
+                        return await _offered(await open_stream(), own)
+        except TimeoutError:
+            raise ConnectionLostError(f"expected a new connection within {seconds:.0f} s, got none") from None
+        except TurnedAwayError:
+            raise ResumeError("expected the partner to know the session, got turned away") from None
+        except NodeError as error:
+            raise ConnectionLostError(f"expected a new connection, got {error.code}") from None
+
+    return reconnect
+
+
+async def _offered(stream: StreamChannel, own: bytes) -> tuple[StreamChannel, bytes]:
+    try:
+        await stream.write(own)
+        theirs = await stream.read()
+    except BaseException:
+        stream.close()
+        raise
+    if theirs is None:
+        raise ResumeError("expected the partner's view of the session, got the end of the stream")
+    return stream, theirs
+
+
+class Return:
+    """The responder's side: wait for the requester to come back, for so long."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._came: asyncio.Queue[tuple[StreamChannel, bytes]] = asyncio.Queue(1)
+
+    def offer(self, stream: StreamChannel, theirs: bytes) -> None:
+        """A new stream, whose first packet is a RESUME of this session. Raises SessionUnknownError: one waits."""
+        try:
+            self._came.put_nowait((stream, theirs))
+        except asyncio.QueueFull:
+            raise SessionUnknownError("expected one new connection for a session, got two") from None
+
+    async def __call__(self, own: bytes) -> tuple[StreamChannel, bytes]:
+        try:
+            async with asyncio.timeout(self._seconds):
+                stream, theirs = await self._came.get()
+        except TimeoutError:
+            raise ConnectionLostError(f"expected the partner back within {self._seconds:.0f} s, got nobody") from None
+        await stream.write(own)
+        return stream, theirs
