@@ -66,8 +66,9 @@ class ResponderHost(CaseFile):
 
     def _open(self, effect: Admit) -> tuple[Snapshot, tuple[int, ...]]:
         envelope, node, limits = effect.envelope, self.node, self.node.config.limits
-        expires_ms = envelope.not_after_ms + limits.clock_skew_seconds * 1000
-        node.state.remember_nonce(self.partner, envelope.nonce, expires_ms, node.now_ms())
+        skew_ms = limits.clock_skew_seconds * 1000
+        period_ms = envelope.not_before_ms - skew_ms, envelope.not_after_ms + skew_ms
+        node.state.remember_nonce(self.partner, envelope.nonce, *period_ms, node.now_ms())
         self._check_sizes([entry.size for entry in envelope.lists], TooManyElementsError)
         obligations = self.decide(Facts.incoming(envelope))
         data_set = envelope.participant(Role.RESPONDER).data_set

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +74,14 @@ class Database:
                 yield self._connection
             finally:
                 self._connection.execute("ROLLBACK")
+
+    def copy(self, target: Path) -> None:
+        """Copy one consistent moment of the file into a new private one, without a log beside it."""
+        with self._lock, self._known_errors():
+            create_private(target)
+            with closing(sqlite3.connect(target)) as copy:
+                self._connection.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         """Release the file."""

@@ -69,6 +69,7 @@ class Event(StrEnum):
     IMPORT = "import"
     PARTNER_CHANGE = "partner-change"
     IDENTITY_CHANGE = "identity-change"
+    BACKUP = "backup"
     RESTORED = "restored"
     REQUEST_SENT = "request-sent"
     REQUEST_RECEIVED = "request-received"

@@ -63,12 +63,13 @@ class SealedWriter:
         path: where the file appears at `close`, durably; until then there is a temporary file beside it.
         key: 32 bytes.
         context: what this file is; the reader must say the same.
+        preamble: bytes in clear before the sealed file's own first byte; authenticated only if `context` holds them.
 
     Raises:
         StorageError: from every method: not written, the disk is full for instance; the temporary file is gone.
     """
 
-    def __init__(self, path: Path, key: bytes, context: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, context: bytes, preamble: bytes = b"") -> None:
         self._path = path
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
         self._header = MAGIC + os.urandom(SALT_BYTES)
@@ -80,7 +81,7 @@ class SealedWriter:
             self._descriptor = os.open(
                 self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE
             )
-            self._put(self._header)
+            self._put(preamble + self._header)
         except OSError as cause:
             raise self._failed(cause) from None
 
@@ -158,6 +159,7 @@ class SealedReader:
 
     Args:
         path, key, context: as they were given to `SealedWriter`.
+        preamble_bytes: length of the preamble.
 
     Raises:
         StorageError: missing or unreadable, from every method.
@@ -166,16 +168,17 @@ class SealedReader:
     Cost: memory of one chunk besides what is returned.
     """
 
-    def __init__(self, path: Path, key: bytes, context: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, context: bytes, preamble_bytes: int = 0) -> None:
         self._path = path
+        self._first = preamble_bytes + HEADER_BYTES
         self._descriptor = -1
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
             status = os.fstat(self._descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise SealedFileError(f"expected {path} to be an ordinary file, got something else")
-            self._header = os.pread(self._descriptor, HEADER_BYTES, 0)
-            body_bytes = status.st_size - HEADER_BYTES
+            self._header = os.pread(self._descriptor, HEADER_BYTES, preamble_bytes)
+            body_bytes = status.st_size - self._first
             self._last = (body_bytes - 1) // (CHUNK_BYTES + SEAL_BYTES)
             last_bytes = body_bytes - self._last * (CHUNK_BYTES + SEAL_BYTES)
             if not self._header.startswith(MAGIC) or body_bytes < SEAL_BYTES or last_bytes < SEAL_BYTES:
@@ -229,7 +232,7 @@ class SealedReader:
         sealed_bytes = CHUNK_BYTES + SEAL_BYTES
         mark = _LAST if number == self._last else _MORE
         try:
-            sealed = os.pread(self._descriptor, sealed_bytes, HEADER_BYTES + number * sealed_bytes)
+            sealed = os.pread(self._descriptor, sealed_bytes, self._first + number * sealed_bytes)
             chunk = self._cipher.decrypt(_nonce(number, mark), sealed, self._header)
         except OSError as cause:
             raise StorageError(f"expected to read {self._path}, got: {cause.strerror}") from None

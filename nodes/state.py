@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from nodes.database import DAY_MS, Database
@@ -18,6 +19,7 @@ from nodes.errors import (
     NonceLimitError,
     ReplayError,
     ReservationError,
+    RestoredError,
     SeedConsumedError,
     StateError,
 )
@@ -41,6 +43,7 @@ CREATE TABLE IF NOT EXISTS budgets (
 CREATE INDEX IF NOT EXISTS budgets_by_day ON budgets (day, partner, data_set);
 CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
+CREATE TABLE IF NOT EXISTS restores (at_ms INTEGER NOT NULL) STRICT;
 """
 
 
@@ -54,18 +57,22 @@ class State:
     def __init__(self, home: Home) -> None:
         self._database = Database(home.state_file, _SCHEMA, StateError)
 
-    def remember_nonce(self, partner: str, nonce: bytes, expires_ms: int, now_ms: int) -> None:
+    def remember_nonce(self, partner: str, nonce: bytes, valid_from_ms: int, expires_ms: int, now_ms: int) -> None:
         """Remember an envelope until no clock within tolerance would accept it any more.
 
         Args:
             partner: agency id of the envelope's signer.
             nonce: of the envelope.
+            valid_from_ms: the envelope's beginning, clock skew subtracted.
             expires_ms: the envelope's end, clock skew added.
 
         Raises:
             ReplayError: seen before. NonceLimitError: too many of this partner's are still valid.
+            RestoredError: it could have been seen before the restore.
         """
         with self._at(now_ms) as connection:
+            if valid_from_ms <= self._restored_ms(connection):
+                raise RestoredError("expected an envelope made since this node was restored, got one that may be older")
             if self._exists(connection, "SELECT 1 FROM nonces WHERE partner = ? AND nonce = ?", partner, nonce):
                 raise ReplayError("expected an envelope with a new nonce, got one that was seen before")
             (kept,) = connection.execute("SELECT count(*) FROM nonces WHERE partner = ?", (partner,)).fetchone()
@@ -86,11 +93,14 @@ class State:
             limit_elements: what the rules allow this partner on this data set per day (UTC).
 
         Raises:
-            BudgetError: the rest of today's budget is smaller. ReservationError: the session has one already.
+            BudgetError: the rest of today's budget is smaller, or unknown since a restore today.
+            ReservationError: the session has one already.
         """
         with self._at(now_ms) as connection:
             if self._exists(connection, "SELECT 1 FROM budgets WHERE session = ?", session):
                 raise ReservationError("expected a session without a reservation, got one that has it")
+            if self._restored_ms(connection) // DAY_MS >= now_ms // DAY_MS:
+                raise BudgetError("expected a day whose budget is known, got the day (UTC) of a restore")
             used = self._used(connection, partner, data_set, now_ms)
             if used + elements > limit_elements:
                 raise BudgetError(
@@ -139,6 +149,15 @@ class State:
                 raise SeedConsumedError("expected a fresh session seed, got one that was used before")
             connection.execute("INSERT INTO seeds VALUES (?, ?)", (commitment, now_ms))
 
+    def mark_restored(self, now_ms: int) -> None:
+        """Say, before anything else is done with it, that this state comes from a backup."""
+        with self._at(now_ms) as connection:
+            connection.execute("INSERT INTO restores VALUES (?)", (now_ms,))
+
+    def export(self, target: Path) -> None:
+        """Copy one consistent moment of the state into a new private file."""
+        self._database.copy(target)
+
     def check_clock(self, now_ms: int) -> None:
         """Note the time. Raises ClockError: it stands before what this node has already seen."""
         with self._at(now_ms):
@@ -172,6 +191,12 @@ class State:
             (now_ms // DAY_MS, partner, data_set),
         ).fetchone()
         return int(used)
+
+    @staticmethod
+    def _restored_ms(connection: sqlite3.Connection) -> int:
+        """Time of the latest restore; -1 without any."""
+        (at_ms,) = connection.execute("SELECT coalesce(max(at_ms), -1) FROM restores").fetchone()
+        return int(at_ms)
 
     @staticmethod
     def _exists(connection: sqlite3.Connection, query: str, *values: object) -> bool:

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "ledger": "Verify, show and export what this node did.",
     "doctor": "Check this node and say what to repair.",
     "demo": "Two nodes on this machine answer a real question.",
+    "backup": "Copy this node into one encrypted file, or back from it.",
     "bench": "Measure this machine (source checkout only).",
 }
 

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, TypeVar
 
 from nodes.errors import StorageError
-from nodes.home import FILE_MODE, make_folder, read_private, write_private
+from nodes.home import FILE_MODE, make_folder, open_private, read_private, write_private
 from nodes.registry.errors import (
     DataSetNameError,
     DataSetUnknownError,
@@ -38,6 +38,8 @@ _SNAPSHOT: Final = re.compile(r"([0-9]{8})\.snapshot")
 _POINTER: Final = "current"
 _LOCK: Final = "import.lock"
 _OPEN_ATTEMPTS: Final = 3
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -106,13 +108,25 @@ class Registry:
 
     def inspect(self, data_set: str) -> Snapshot:
         """Open the current snapshot to look at it, whatever its profile and realm."""
+        return self._opened(data_set, lambda path, version: Snapshot(path, self.key, data_set, version))
+
+    def open_sealed(self, data_set: str) -> tuple[int, BinaryIO]:
+        """Return version and file of the current snapshot, sealed as it is, to copy it. The caller closes the file."""
+
+        def opened(path: Path, version: int) -> tuple[int, BinaryIO]:
+            with open_private(path) as file:
+                return version, os.fdopen(os.dup(file.fileno()), "rb")
+
+        return self._opened(data_set, opened)
+
+    def _opened(self, data_set: str, opening: Callable[[Path, int], T]) -> T:
         for _ in range(_OPEN_ATTEMPTS):
             version = self._current(data_set)
             if version is None:
                 raise DataSetUnknownError("expected the name of a data set of this node, got another")
             path = self._snapshot(data_set, version)
             try:
-                return Snapshot(path, self.key, data_set, version)
+                return opening(path, version)
             except StorageError:
                 if path.exists():
                     raise  # else two imports have passed since the pointer was read

@@ -56,27 +56,27 @@ def test_the_file_is_private(home: Home, state: State) -> None:
 
 class TestNonces:
     def test_a_replay_is_refused_across_restarts(self, home: Home, state: State) -> None:
-        state.remember_nonce("p", b"n" * 32, NOW_MS + HOUR_MS, NOW_MS)
+        state.remember_nonce("p", b"n" * 32, NOW_MS, NOW_MS + HOUR_MS, NOW_MS)
         with pytest.raises(ReplayError):
-            state.remember_nonce("p", b"n" * 32, NOW_MS + HOUR_MS, NOW_MS)
+            state.remember_nonce("p", b"n" * 32, NOW_MS, NOW_MS + HOUR_MS, NOW_MS)
         state.close()
         again = State(home)
         with pytest.raises(ReplayError):
-            again.remember_nonce("p", b"n" * 32, NOW_MS + HOUR_MS, NOW_MS + 1)
-        again.remember_nonce("p", b"m" * 32, NOW_MS + HOUR_MS, NOW_MS + 1)
-        again.remember_nonce("q", b"n" * 32, NOW_MS + HOUR_MS, NOW_MS + 1)  # another partner's own nonce
+            again.remember_nonce("p", b"n" * 32, NOW_MS, NOW_MS + HOUR_MS, NOW_MS + 1)
+        again.remember_nonce("p", b"m" * 32, NOW_MS, NOW_MS + HOUR_MS, NOW_MS + 1)
+        again.remember_nonce("q", b"n" * 32, NOW_MS, NOW_MS + HOUR_MS, NOW_MS + 1)  # another partner's own nonce
         again.close()
 
     def test_until_no_accepted_clock_could_accept_it(self, state: State) -> None:
         expires_ms = NOW_MS + HOUR_MS
-        state.remember_nonce("p", b"n", expires_ms, NOW_MS)
+        state.remember_nonce("p", b"n", NOW_MS, expires_ms, NOW_MS)
         # The clock runs on until long past the expiry, then is set back as far as we tolerate.
         late_ms = expires_ms + CLOCK_STEP_MS
         state.consume_seed(b"tick", late_ms)
         with pytest.raises(ReplayError):
-            state.remember_nonce("p", b"n", expires_ms, late_ms - CLOCK_STEP_MS)
+            state.remember_nonce("p", b"n", NOW_MS, expires_ms, late_ms - CLOCK_STEP_MS)
         with pytest.raises(ClockError, match="301 s behind"):
-            state.remember_nonce("p", b"n", expires_ms, late_ms - CLOCK_STEP_MS - 1000)
+            state.remember_nonce("p", b"n", NOW_MS, expires_ms, late_ms - CLOCK_STEP_MS - 1000)
 
     def test_small_steps_back_do_not_add_up(self, state: State) -> None:
         state.consume_seed(b"0", NOW_MS)
@@ -86,19 +86,19 @@ class TestNonces:
 
     def test_expired_ones_are_forgotten(self, home: Home, state: State) -> None:
         for number in range(50):
-            state.remember_nonce("p", b"%d" % number, NOW_MS + number, NOW_MS)
-        state.remember_nonce("p", b"new", NOW_MS + DAY_MS, NOW_MS + 25 + CLOCK_STEP_MS)
+            state.remember_nonce("p", b"%d" % number, NOW_MS, NOW_MS + number, NOW_MS)
+        state.remember_nonce("p", b"new", NOW_MS, NOW_MS + DAY_MS, NOW_MS + 25 + CLOCK_STEP_MS)
         with sqlite3.connect(home.state_file) as connection:
             assert connection.execute("SELECT count(*) FROM nonces").fetchone() == (26,)
 
     def test_a_partner_cannot_fill_the_disk(self, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(state_module, "MAX_NONCES_PER_PARTNER", 3)
         for number in range(3):
-            state.remember_nonce("p", b"%d" % number, NOW_MS + HOUR_MS, NOW_MS)
+            state.remember_nonce("p", b"%d" % number, NOW_MS, NOW_MS + HOUR_MS, NOW_MS)
         with pytest.raises(NonceLimitError):
-            state.remember_nonce("p", b"3", NOW_MS + HOUR_MS, NOW_MS)
-        state.remember_nonce("q", b"3", NOW_MS + HOUR_MS, NOW_MS)
-        state.remember_nonce("p", b"3", NOW_MS + 9 * HOUR_MS, NOW_MS + 2 * HOUR_MS)
+            state.remember_nonce("p", b"3", NOW_MS, NOW_MS + HOUR_MS, NOW_MS)
+        state.remember_nonce("q", b"3", NOW_MS, NOW_MS + HOUR_MS, NOW_MS)
+        state.remember_nonce("p", b"3", NOW_MS, NOW_MS + 9 * HOUR_MS, NOW_MS + 2 * HOUR_MS)
 
     def test_only_one_of_two_processes_gets_a_nonce(self, home: Home, state: State) -> None:
         program = (
@@ -110,7 +110,7 @@ class TestNonces:
             "state, won = State(Home(Path(sys.argv[1]))), 0\n"
             "for number in range(50):\n"
             "    try:\n"
-            "        state.remember_nonce('p', b'%d' % number, 2 * 10**12, 10**12)\n"
+            "        state.remember_nonce('p', b'%d' % number, 0, 2 * 10**12, 10**12)\n"
             "        won += 1\n"
             "    except ReplayError:\n"
             "        pass\n"
@@ -219,17 +219,17 @@ class TestFaults:
         blocker = sqlite3.connect(home.state_file, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         with pytest.raises(StateError, match="SQLITE_BUSY"):
-            second.remember_nonce("p", b"n", NOW_MS + 1, NOW_MS)
+            second.remember_nonce("p", b"n", NOW_MS, NOW_MS + 1, NOW_MS)
         blocker.execute("ROLLBACK")
         blocker.close()
-        second.remember_nonce("p", b"n", NOW_MS + 1, NOW_MS)
+        second.remember_nonce("p", b"n", NOW_MS, NOW_MS + 1, NOW_MS)
         second.close()
 
     def test_whoever_waits_for_the_lock_then_sees_what_the_other_wrote(self, home: Home, state: State) -> None:
         other = sqlite3.connect(home.state_file, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(state.remember_nonce, "p", b"n", NOW_MS + HOUR_MS, NOW_MS)
+            waiting = pool.submit(state.remember_nonce, "p", b"n", NOW_MS, NOW_MS + HOUR_MS, NOW_MS)
             time.sleep(0.2)
             other.execute("INSERT INTO nonces VALUES ('p', x'6e', ?)", (NOW_MS + HOUR_MS,))
             other.execute("COMMIT")
