@@ -83,6 +83,17 @@ class Tally:
         """Hits that nobody has decided about."""
         return self.hits - self.confirmed.total() - self.discarded.total()
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts, those of decisions by reason."""
+        return {
+            "partner": self.partner,
+            "kind": self.kind,
+            "hits": self.hits,
+            "open": self.open,
+            "confirmed": dict(self.confirmed),
+            "discarded": dict(self.discarded),
+        }
+
 
 def decide(
     ledger: Ledger,

@@ -1,15 +1,18 @@
-"""Results as a node writes them, without a session: for tests of what operators do with them afterwards."""
+"""Results in the form that `nodes.results` writes, without a session: for tests of what operators do afterwards.
+
+The form is written down here once more on purpose; tests/e2e/test_hits.py reads what nodes really write.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nodes import results
 from nodes.hits import Result, read_result
-from nodes.home import make_folder
+from nodes.home import make_folder, write_private
 from nodes.ledger import Entry, Event, Ledger
 from protocol.messages import LegalBasis
 from tests.agency import NOW_MS, Agency
@@ -45,7 +48,7 @@ def keep_result(
     digest = hashlib.sha512(name.encode()).hexdigest()
     session, folder = digest[:32], agency.config.paths.results
     summary = {
-        "notice": results.NOTICE,
+        "notice": "Leads, not identities.",
         "session": session,
         "ctx": "00" * 64,
         "answered_ms": NOW_MS,
@@ -65,7 +68,9 @@ def keep_result(
     kinds = [kind for kind, count in shared.items() for _ in range(count)]
     make_folder(folder)
     path = folder / f"{session}.json"
-    results._write(path, summary, iter([_hit(n, kind, notes) for n, kind in enumerate(kinds, 1)]))
+    lines = [json.dumps(_hit(number, kind, notes), separators=(",", ":")) for number, kind in enumerate(kinds, 1)]
+    hits = ",".join(f"\n  {line}" for line in lines)
+    write_private(path, (json.dumps(summary, indent=1).removesuffix("\n}") + f',\n "hits": [{hits}\n ]\n}}\n').encode())
     with closing(Ledger(agency.home, agency.config, agency.identity.signer, NOW_MS)) as ledger:
         ledger.append(Entry(event=Event.REQUEST_SENT, session=digest, partner=partner, data_set="suspects"), NOW_MS)
     return Kept(read_result(path), digest)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import click
 
 from nodes.asking import Request
 from nodes.cli.local import LocalNode, now_ms
-from nodes.cli.output import print_facts, print_json, print_table
+from nodes.cli.output import moment, print_facts, print_json, print_table
 from nodes.control.wire import QueryOrder
 from nodes.errors import QuestionError
 from nodes.explain import Explanation, KnownSize, explain
@@ -97,7 +96,7 @@ def _facts(explanation: Explanation) -> Mapping[str, object]:
         ),
         "time": f"about {_seconds(estimate.seconds)}{more_seconds}; the line is not counted",
         "bytes": f"about {estimate.sent_bytes:,} sent and {estimate.received_bytes:,} received{more_bytes}",
-        "measured": f"{_day(explanation.calibration.measured_ms)}, both sides here: {machine.backend}, {machine.cpu}",
+        "measured": f"{moment(explanation.calibration.measured_ms)}, both sides here: {machine.backend}, {machine.cpu}",
     }
 
 
@@ -115,8 +114,4 @@ def _seconds(seconds: float) -> str:
 
 
 def _told(size: KnownSize | None) -> str:
-    return "unknown" if size is None else f"{size.elements} ({_day(size.told_ms)})"
-
-
-def _day(time_ms: int) -> str:
-    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%MZ}"
+    return "unknown" if size is None else f"{size.elements} ({moment(size.told_ms)})"

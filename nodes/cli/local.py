@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from nodes.config import Config, Operator, load_config
@@ -33,8 +34,13 @@ class LocalNode:
         config = load_config(home)
         return cls(home, config, load_identity(home, config.agency_id, now_ms()), config.operator(os.getuid()))
 
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Open the ledger, to append to it. Raises LedgerError."""
+        with closing(Ledger(self.home, self.config, self.identity.signer, now_ms())) as ledger:
+            yield ledger
+
     def record(self, entry: Entry) -> None:
         """Append to the ledger. Raises LedgerError: then the command must not go on."""
-        at_ms = now_ms()
-        with closing(Ledger(self.home, self.config, self.identity.signer, at_ms)) as ledger:
-            ledger.append(entry, at_ms)
+        with self.ledger() as ledger:
+            ledger.append(entry, now_ms())

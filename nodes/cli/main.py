@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "exercise": "Make synthetic agencies with a known overlap.",
     "serve": "Run the node.",
     "query": "Ask a partner a question.",
+    "results": "See the answers on this node.",
+    "hits": "Confirm or discard hits, and follow them up.",
     "ledger": "Verify, show and export what this node did.",
     "doctor": "Check this node and say what to repair.",
     "demo": "Two nodes on this machine answer a real question.",
