@@ -11,8 +11,6 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from nodes.errors import NodeError, RefusedByRulesError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
@@ -23,7 +21,7 @@ from nodes.registry import Snapshot
 from protocol.effects import ConsumeSeed, Evidence, ReadItems, ReadNotes
 from protocol.errors import AbortedError, RefusedError, RejectedError
 from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Role
-from protocol.notes import encode_note
+from protocol.notes import encode_notes
 from protocol.transcript import digest
 from psi import Items
 
@@ -93,9 +91,9 @@ class CaseFile:
         """Read what each identifier's note says: whom to ask, and under which reference of the record behind it."""
         if self.snapshot is None:
             raise StorageError("expected an open snapshot, got a read before")
-        numbers = np.arange(effect.first, effect.first + effect.count)
-        found = self.snapshot.records(self.facts.kinds[effect.list_number], numbers)
-        return b"".join(encode_note(f"{self.node.config.agency_name}: {records[0].reference}") for records in found)
+        kind = self.facts.kinds[effect.list_number]
+        references = self.snapshot.references(kind, effect.first, effect.count)
+        return encode_notes(self.node.config.agency_name, references)
 
     def question(self) -> AnsweredQuestion:
         """What the file with an answer says of the question."""

@@ -1,6 +1,7 @@
 """The file with an answer: what was asked, on which legal basis, and own records behind each shared identifier.
 
-Private to the node's user, written whole or not at all, hit by hit, so that a large answer needs no large memory.
+Private to the node's user, written whole or not at all, some hits at a time, so that a large answer needs no large
+memory.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nodes.casefile import CaseFile
 from nodes.errors import StorageError
@@ -23,10 +26,15 @@ from nodes.runner import Outcome
 from protocol.effects import Answer
 from protocol.identifiers import KINDS, split_canonical
 from protocol.notes import decode_note
-from psi import NOTE_BYTES, backend
+from psi import NOTE_BYTES, Items, backend
 
 NOTICE: Final = "Leads, not identities: a hit says only that both lists hold the same identifier."
-HITS_AT_ONCE: Final = 512
+MAX_RECORDS_PER_HIT: Final = 1_000  # that a result lists: what more records hold tells nobody apart
+RECORDS_AT_ONCE: Final = 1 << 15
+RECORD_BYTES_AT_ONCE: Final = 1 << 23
+_BLANK: Final = ord(" ")
+_PLAIN: Final = np.array([chr(byte).isprintable() and byte < 0x7F and chr(byte) not in '"\\' for byte in range(256)])
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: str) -> dict[str, Any]:
@@ -69,31 +77,73 @@ def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: s
     return {**summary, "file": str(path)}
 
 
-def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterator[dict[str, Any]]:
-    for kind, rows, notes in zip(kinds, answer.rows, answer.notes or [b""] * len(kinds), strict=True):
-        numbers = np.frombuffer(rows, "<u4")
-        for first in range(0, len(numbers), HITS_AT_ONCE):
-            block = numbers[first : first + HITS_AT_ONCE]
-            for place, number, records in zip(
-                range(first, first + len(block)), block.tolist(), snapshot.records(kind, block), strict=True
-            ):
-                canonical = bytes(snapshot.items(kind, number, 1).data)
-                note = notes[place * NOTE_BYTES : (place + 1) * NOTE_BYTES]
-                yield {
-                    "kind": kind,
-                    "strength": KINDS[kind].strength.value,
-                    "identifier": " ".join(part.decode("utf-8", "replace") for part in split_canonical(canonical)),
-                    "records": [{"reference": r.reference, "display": dict(r.display)} for r in records],
-                    **({"note": decode_note(note)} if note else {}),
-                }
+def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterator[list[bytes]]:
+    """Yield the hits as JSON objects, kind by kind and in ascending order, some at a time."""
+    for kind, own, notes in zip(kinds, answer.rows, answer.notes or [b""] * len(kinds), strict=True):
+        rows = np.frombuffer(own, "<u4")
+        counts = snapshot.holder_counts(kind, rows)
+        ends = np.cumsum(np.minimum(counts, MAX_RECORDS_PER_HIT))
+        record_bytes = max(1, snapshot.record_bytes // max(1, snapshot.record_count))
+        at_once = min(RECORDS_AT_ONCE, RECORD_BYTES_AT_ONCE // record_bytes + 1)
+        bounds = np.flatnonzero(np.diff(ends // at_once)) + 1
+        for first, end in pairwise([0, *bounds.tolist(), len(rows)] if len(rows) else []):
+            some_notes = notes[first * NOTE_BYTES : end * NOTE_BYTES]
+            yield _some_hits(snapshot, kind, rows[first:end], counts[first:end].tolist(), some_notes)
 
 
-def _write(path: Path, summary: dict[str, Any], hits: Iterator[dict[str, Any]]) -> None:
+def _some_hits(snapshot: Snapshot, kind: str, rows: NDArray[Any], counts: list[int], notes: bytes) -> list[bytes]:
+    holders = snapshot.holders(kind, rows, MAX_RECORDS_PER_HIT)
+    records = snapshot.record_texts(holders.numbers)
+    begin = f'{{"kind":"{kind}","strength":"{KINDS[kind].strength.value}","identifier":'.encode()
+    tails = [b"]}"] * len(rows)
+    if notes:
+        texts = (decode_note(notes[at : at + NOTE_BYTES]) for at in range(0, len(notes), NOTE_BYTES))
+        tails = [b'],"note":%b}' % _to_json(text).encode() for text in texts]
+    for hit in np.flatnonzero(np.diff(holders.bounds) < counts).tolist():
+        tails[hit] = b'],"records_in_all":%d%b' % (counts[hit], tails[hit][1:])
+    return [
+        b'%b%b,"records":[%b%b' % (begin, text, b",".join(records[first:end]), tail)
+        for text, (first, end), tail in zip(
+            _identifiers(snapshot.pick(kind, rows)), pairwise(holders.bounds.tolist()), tails, strict=True
+        )
+    ]
+
+
+def _identifiers(items: Items) -> list[bytes]:
+    """Return canonical identifiers as JSON strings: the fields with blanks between, those that are no text in hex."""
+    canonical = bytes(items.data)
+    offsets = np.frombuffer(bytes(items.offsets), "<u4").astype(np.int64)
+    starts, ends = offsets[:-1], offsets[1:]
+    data = np.frombuffer(canonical, np.uint8).copy()
+    data[starts] = _BLANK  # the tag
+    at, stop = starts + 1, ends
+    while len(at := at[going := at < stop]):
+        stop = stop[going]
+        length = data[at].astype(np.int64)
+        data[at] = _BLANK
+        at = at + 1 + length
+    odd = np.searchsorted(offsets, np.flatnonzero(~_PLAIN[data]), "right") - 1
+    shown = data.tobytes()
+    texts = [b'"%b"' % shown[first:end] for first, end in zip((starts + 2).tolist(), ends.tolist(), strict=True)]
+    for item in np.unique(odd).tolist():
+        fields = split_canonical(canonical[starts[item] : ends[item]])
+        texts[item] = _to_json(" ".join(map(_shown, fields))).encode()
+    return texts
+
+
+def _shown(field: bytes) -> str:
+    with suppress(UnicodeDecodeError):
+        if (text := field.decode()).isprintable():
+            return text
+    return field.hex()
+
+
+def _write(path: Path, summary: dict[str, Any], hits: Iterator[list[bytes]]) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 _write_json(file, summary, hits)
                 file.flush()
                 os.fsync(descriptor)
@@ -107,11 +157,11 @@ def _write(path: Path, summary: dict[str, Any], hits: Iterator[dict[str, Any]]) 
         raise StorageError(f"expected to write the result, got: {cause.strerror}") from None
 
 
-def _write_json(file: IO[str], summary: dict[str, Any], hits: Iterator[dict[str, Any]]) -> None:
+def _write_json(file: BinaryIO, summary: dict[str, Any], hits: Iterator[list[bytes]]) -> None:
     """One JSON object whose last key is the list of hits, one a line."""
-    file.write(json.dumps(summary, ensure_ascii=False, indent=1).removesuffix("\n}") + ',\n "hits": [')
-    separator = "\n"
-    for hit in hits:
-        file.write(separator + "  " + json.dumps(hit, ensure_ascii=False, separators=(",", ":")))
-        separator = ",\n"
-    file.write("\n ]\n}\n")
+    file.write((json.dumps(summary, ensure_ascii=False, indent=1).removesuffix("\n}") + ',\n "hits": [').encode())
+    separator = b"\n  "
+    for some in hits:
+        file.write(separator + b",\n  ".join(some))
+        separator = b",\n  "
+    file.write(b"\n ]\n}\n")

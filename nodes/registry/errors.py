@@ -56,3 +56,10 @@ class SnapshotProfileError(NodeError):
 
     code = "snapshot-profile-outdated"
     reason = Reason.PROFILE
+
+
+class SnapshotFormatError(NodeError):
+    """A snapshot as another version of this program wrote it."""
+
+    code = "snapshot-format-outdated"
+    reason = Reason.STORAGE

@@ -11,7 +11,8 @@ from nodes.registry.columns import Column, ColumnBuilder
 from nodes.registry.errors import SourceError, SourceRealmError
 from nodes.registry.registry import Registry
 from nodes.registry.report import ImportReport, KindCounts
-from nodes.registry.snapshot import Record, SnapshotWriter
+from nodes.registry.snapshot import Record
+from nodes.registry.snapshot_writer import SnapshotWriter
 from nodes.registry.source import RejectedRow, Source, opened
 from protocol.identifiers import KINDS, IdentifierError, profile_hash
 

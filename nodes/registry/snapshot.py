@@ -1,16 +1,17 @@
 """A snapshot: an immutable, sealed file with one import's identifiers and the records behind them.
 
-Content, in order: the records (JSON each) and their ends (64-bit); per kind, in the order of the profile, the
-identifiers, their offsets, the holders and their offsets (32-bit); the manifest (JSON) and its length (32-bit).
-All numbers are little-endian. Reading a part of a column opens only the chunks that hold it.
+Content, in order: the records (one JSON object each) and their offsets (64-bit); per kind, in the order of the profile,
+the identifiers, their offsets, the holders and their offsets, the references for notes and their offsets (32-bit); the
+manifest (JSON) and its length (32-bit). Offsets are n + 1 numbers from 0. All numbers are little-endian.
+
+Reading a part of a column opens only the chunks that hold it, and rows in ascending order open each chunk once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,19 +21,19 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.registry.columns import Column
-from nodes.registry.errors import SnapshotError
-from nodes.sealed import CHUNK_BYTES, SealedReader, SealedWriter
-from protocol.identifiers import KINDS
+from nodes.registry.errors import SnapshotError, SnapshotFormatError
+from nodes.sealed import CHUNK_BYTES, SealedReader
 from psi import Items, lp
 
-FORMAT: Final = 1
+FORMAT: Final = 2  # 1 had no references, and records as JSON arrays
 DST_FILE: Final = "accord/v1/snapshot-file"
 DST_ROOT: Final = "accord/v1/snapshot-root"
 MAX_MANIFEST_BYTES: Final = 1 << 22
-BLOCK_ITEMS: Final = 1 << 15  # read at once when a whole column is checked
-_TRAILER_BYTES: Final = 4
-_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+BLOCK_ITEMS: Final = 1 << 15  # read at once when a whole column is
+TRAILER_BYTES: Final = 4
+COLUMN_PARTS: Final = ("data", "offsets", "holders", "holder_offsets", "references", "reference_offsets")
+
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,21 @@ class Record:
     display: Mapping[str, str]
 
 
-def _context(data_set: str, version: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """The records that hold some identifiers.
+
+    Args:
+        bounds: n + 1 offsets; the records of identifier i are numbers[bounds[i]:bounds[i + 1]].
+        numbers: of records, ascending per identifier.
+    """
+
+    bounds: Numbers
+    numbers: Numbers
+
+
+def file_context(data_set: str, version: int) -> bytes:
+    """What the sealed file of a snapshot is, so that none stands in for another."""
     return lp(DST_FILE, data_set, version)
 
 
@@ -68,63 +83,6 @@ class RootHash:
         return self._hash.digest()
 
 
-class SnapshotWriter:
-    """Writes a snapshot: records one by one, then the columns. Use as a context manager; see `SealedWriter`."""
-
-    def __init__(self, path: Path, key: bytes, data_set: str, version: int) -> None:
-        self._file = SealedWriter(path, key, _context(data_set, version))
-        self._ends = array("Q")
-        self._identity = {"data_set": data_set, "version": version}
-
-    def add_record(self, record: Record) -> int:
-        """Append a record; return its number."""
-        self._file.write(_to_json((record.reference, record.display)).encode())
-        self._ends.append(self._file.size)
-        return len(self._ends) - 1
-
-    def finish(
-        self, columns: Iterable[tuple[str, Column]], profile_hash: bytes, about: Callable[[], Mapping[str, Any]]
-    ) -> None:
-        """Write the columns, one at a time and in the order of the profile, and the manifest.
-
-        Args:
-            columns: name and column of every kind of the profile.
-            profile_hash: of the profile that made them.
-            about: called last; gives realm, time and report for the manifest.
-        """
-        root, kinds = RootHash(profile_hash), {}
-        record_ends = [self._file.size, len(self._ends)]
-        self._file.write(memoryview(self._ends))
-        for name, column in columns:
-            places = {"size": len(column)}
-            for part in ("data", "offsets", "holders", "holder_offsets"):
-                value = getattr(column, part)
-                places[part] = self._file.size
-                places[f"{part}_bytes"] = len(value) if part == "data" else value.nbytes
-                self._file.write(value if part == "data" else memoryview(value).cast("B"))
-            kinds[name] = places
-            root.kind(name, len(column), [column.offsets.tobytes()], [column.data])
-        manifest = {
-            "format": FORMAT,
-            **self._identity,
-            "profile_hash": profile_hash.hex(),
-            "root": root.digest().hex(),
-            "record_ends": record_ends,
-            "kinds": kinds,
-            **about(),
-        }
-        text = _to_json(manifest).encode()
-        self._file.write(text + len(text).to_bytes(_TRAILER_BYTES, "little"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
-
-
 class Snapshot:
     """One version of a data set, open for reading. Safe for concurrent calls.
 
@@ -135,20 +93,26 @@ class Snapshot:
     """
 
     def __init__(self, path: Path, key: bytes, data_set: str, version: int) -> None:
+        """Raises SnapshotFormatError: of another format."""
         self.data_set = data_set
         self.version = version
-        self._file = SealedReader(path, key, _context(data_set, version))
+        self._file = SealedReader(path, key, file_context(data_set, version))
         try:
             manifest = self._manifest()
+            if manifest["format"] != FORMAT:
+                raise SnapshotFormatError(
+                    f"expected version {version} of {data_set} in snapshot format {FORMAT}, got another"
+                )
             self.realm: str = manifest["realm"]
             self.created_at: str = manifest["created_at"]
             self.profile_hash = bytes.fromhex(manifest["profile_hash"])
             self.root = bytes.fromhex(manifest["root"])
             self.report: Mapping[str, Any] = manifest["report"]
+            self.record_count: int = manifest["records"]["count"]
+            self.record_bytes: int = manifest["records"]["offsets"]  # they lie first, their offsets behind them
             self._kinds: dict[str, dict[str, int]] = manifest["kinds"]
-            self._record_ends, self._records = manifest["record_ends"]
-            if manifest["format"] != FORMAT or [manifest["data_set"], manifest["version"]] != [data_set, version]:
-                raise self._damaged("format and place")
+            if [manifest["data_set"], manifest["version"]] != [data_set, version]:
+                raise self._damaged("place")
         except (KeyError, TypeError, ValueError):
             self.close()
             raise self._damaged("manifest") from None
@@ -162,28 +126,55 @@ class Snapshot:
 
     def items(self, kind: str, first: int, count: int) -> Items:
         """Return identifiers first to first + count of a kind, in ascending order."""
-        if first < 0 or count < 0 or first + count > self.size(kind):
-            raise ValueError(f"expected a range within {self.size(kind)} identifiers, got {count} from {first}")
-        if not count:
-            return Items(b"", bytes(4))
-        offsets = self._numbers(kind, "offsets", first, count + 1)
-        start, end = int(offsets[0]), int(offsets[-1])
-        if end > self._kinds[kind]["data_bytes"] or np.any(offsets[1:] <= offsets[:-1]):
+        return self._items(kind, "data", "offsets", first, count)
+
+    def references(self, kind: str, first: int, count: int) -> Items:
+        """Return, for the same identifiers as `items`, the reference of the first record of each, cut for notes."""
+        return self._items(kind, "references", "reference_offsets", first, count)
+
+    def pick(self, kind: str, rows: NDArray[Any]) -> Items:
+        """Return the identifiers of ascending rows."""
+        starts, ends = self._pairs(kind, "offsets", self._rows(kind, rows))
+        if len(ends) and (np.any(ends <= starts) or ends.max() > self._kinds[kind]["data_bytes"]):
             raise self._damaged("offsets")
-        data = self._file.read(self._kinds[kind]["data"] + start, end - start)
-        return Items(data, (offsets - offsets[0]).tobytes())
+        place = self._kinds[kind]["data"] if len(starts) else 0
+        return Items(
+            b"".join(self._ranges(place + starts, place + ends)),
+            np.concatenate(([0], np.cumsum(ends - starts))).astype("<u4").tobytes(),
+        )
+
+    def holder_counts(self, kind: str, rows: NDArray[Any]) -> Numbers:
+        """Return how many records hold each identifier of ascending rows."""
+        starts, ends = self._held(kind, rows)
+        return ends - starts
+
+    def holders(self, kind: str, rows: NDArray[Any], most: int = 1 << 32) -> Holders:
+        """Return which records hold the identifiers of ascending rows: the first `most` of each."""
+        starts, ends = self._held(kind, rows)
+        ends = np.minimum(ends, starts + most)
+        place = self._kinds[kind]["holders"] if len(starts) else 0
+        numbers = np.frombuffer(b"".join(self._ranges(place + 4 * starts, place + 4 * ends)), dtype="<u4")
+        return Holders(np.concatenate(([0], np.cumsum(ends - starts))), numbers.astype(np.int64))
+
+    def record_texts(self, numbers: Numbers) -> list[bytes]:
+        """Return records by number, each as a JSON object with `reference` and `display`, as results hold them.
+
+        Cost: each chunk that holds one of them is opened once, whatever their order.
+        """
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self.record_count:
+            raise self._damaged("holders")
+        distinct, places = np.unique(numbers, return_inverse=True)
+        starts, ends = self._neighbours(self.record_bytes, np.dtype("<u8"), distinct)
+        if np.any(ends <= starts) or np.any(ends > self.record_bytes):
+            raise self._damaged("record offsets")
+        texts = self._ranges(starts, ends)
+        return [texts[place] for place in places.tolist()]
 
     def records(self, kind: str, rows: NDArray[Any]) -> list[list[Record]]:
-        """Return, for each identifier number in `rows`, the own records that hold it; for the rows of an answer."""
-        found = []
-        for row in rows.tolist():
-            if not 0 <= row < self.size(kind):
-                raise ValueError(f"expected rows within {self.size(kind)} identifiers, got one outside")
-            first, end = self._numbers(kind, "holder_offsets", row, 2).tolist()
-            found.append(
-                [self._record(number) for number in self._numbers(kind, "holders", first, end - first).tolist()]
-            )
-        return found
+        """Return the own records behind the identifiers of ascending rows; for a few."""
+        holders = self.holders(kind, rows)
+        found = [self._record(text) for text in self.record_texts(holders.numbers)]
+        return [found[first:end] for first, end in pairwise(holders.bounds.tolist())]
 
     def check(self) -> None:
         """Read every byte and compute the root again: order, distinctness, offsets, records.
@@ -191,26 +182,38 @@ class Snapshot:
         Raises:
             SealedFileError, SnapshotError: it is not what was written.
         """
+        for start in range(0, self._file.size, CHUNK_BYTES):
+            self._file.read(start, min(CHUNK_BYTES, self._file.size - start))
         root = RootHash(self.profile_hash)
-        for kind in KINDS:
-            self._check_order(kind)
-            root.kind(kind, self.size(kind), self._blocks(kind, "offsets"), self._blocks(kind, "data"))
+        for kind in self._kinds:  # of the profile that made it, in its order
+            for block in self.blocks(kind):
+                self._check_block(kind, block)
+            root.kind(kind, self.size(kind), self._part(kind, "offsets"), self._part(kind, "data"))
         if root.digest() != self.root:
             raise self._damaged("root")
-        for number in range(self._records):
-            self._record(number)
+        for first in range(0, self.record_count, BLOCK_ITEMS):
+            for text in self.record_texts(np.arange(first, min(first + BLOCK_ITEMS, self.record_count))):
+                self._record(text)
 
-    def _check_order(self, kind: str) -> None:
-        previous = b""
-        for first in range(0, self.size(kind), BLOCK_ITEMS):
-            items = self.items(kind, first, min(BLOCK_ITEMS, self.size(kind) - first))
-            data, ends = bytes(items.data), np.frombuffer(bytes(items.offsets), dtype="<u4").tolist()
-            for start, end in pairwise(ends):
-                if data[start:end] <= previous:
-                    raise self._damaged(f"order of {kind}")
-                previous = data[start:end]
+    def blocks(self, kind: str) -> Iterator[range]:
+        """Yield the rows of a kind in blocks, for who reads a whole column."""
+        size = self.size(kind)
+        for first in range(0, size, BLOCK_ITEMS):
+            yield range(first, min(first + BLOCK_ITEMS, size))
 
-    def _blocks(self, kind: str, part: str) -> Iterator[bytes]:
+    def _check_block(self, kind: str, block: range) -> None:
+        first = max(0, block.start - 1)  # the one before, to compare with
+        items = self.items(kind, first, block.stop - first)
+        data, offsets = bytes(items.data), np.frombuffer(bytes(items.offsets), dtype="<u4").tolist()
+        values = [data[start:end] for start, end in pairwise(offsets)]
+        if any(later <= earlier for earlier, later in pairwise(values)):
+            raise self._damaged(f"order of {kind}")
+        numbers = self.holders(kind, np.arange(block.start, block.stop)).numbers
+        if numbers.max() >= self.record_count:
+            raise self._damaged("holders")
+        self.references(kind, block.start, len(block))
+
+    def _part(self, kind: str, part: str) -> Iterator[bytes]:
         start, size_bytes = self._kinds[kind][part], self._kinds[kind][f"{part}_bytes"]
         for done in range(0, size_bytes, CHUNK_BYTES):
             yield self._file.read(start + done, min(CHUNK_BYTES, size_bytes - done))
@@ -229,31 +232,81 @@ class Snapshot:
 
     def _manifest(self) -> dict[str, Any]:
         size = self._file.size
-        if size < _TRAILER_BYTES:
+        if size < TRAILER_BYTES:
             raise self._damaged("size")
-        length = int.from_bytes(self._file.read(size - _TRAILER_BYTES, _TRAILER_BYTES), "little")
-        if length > min(MAX_MANIFEST_BYTES, size - _TRAILER_BYTES):
+        length = int.from_bytes(self._file.read(size - TRAILER_BYTES, TRAILER_BYTES), "little")
+        if length > min(MAX_MANIFEST_BYTES, size - TRAILER_BYTES):
             raise self._damaged("manifest length")
-        manifest = json.loads(self._file.read(size - _TRAILER_BYTES - length, length))
+        manifest = json.loads(self._file.read(size - TRAILER_BYTES - length, length))
         return dict(manifest)
 
-    def _numbers(self, kind: str, part: str, first: int, count: int) -> NDArray[np.uint32]:
-        places = self._kinds[kind]
-        if 4 * (first + count) > places[f"{part}_bytes"]:
-            raise self._damaged(part)
-        return np.frombuffer(self._file.read(places[part] + 4 * first, 4 * count), dtype="<u4")
+    def _rows(self, kind: str, rows: NDArray[Any]) -> Numbers:
+        wanted = rows.astype(np.int64)
+        if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < self.size(kind):
+            raise ValueError(f"expected rows within {self.size(kind)} identifiers, got one outside")
+        if np.any(wanted[1:] <= wanted[:-1]):
+            raise ValueError("expected ascending rows, got others")
+        return wanted
 
-    def _record(self, number: int) -> Record:
-        if not 0 <= number < self._records:
-            raise self._damaged("holders")
-        before = 8 if number else 0
-        ends = np.frombuffer(self._file.read(self._record_ends + 8 * number - before, 8 + before), dtype="<u8").tolist()
-        start, end = (0, *ends)[-2:]
+    def _items(self, kind: str, part: str, offsets_part: str, first: int, count: int) -> Items:
+        if first < 0 or count < 0 or first + count > self.size(kind):
+            raise ValueError(f"expected a range within {self.size(kind)} identifiers, got {count} from {first}")
+        if not count:
+            return Items(b"", bytes(4))
+        places = self._kinds[kind]
+        start, count_bytes = places[offsets_part] + 4 * first, 4 * (count + 1)
+        offsets = np.frombuffer(self._file.read(start, count_bytes), dtype="<u4")
+        if offsets[-1] > places[f"{part}_bytes"] or np.any(offsets[1:] <= offsets[:-1]):
+            raise self._damaged(offsets_part)
+        data = self._file.read(places[part] + int(offsets[0]), int(offsets[-1] - offsets[0]))
+        return Items(data, (offsets - offsets[0]).tobytes())
+
+    def _held(self, kind: str, rows: NDArray[Any]) -> tuple[Numbers, Numbers]:
+        starts, ends = self._pairs(kind, "holder_offsets", self._rows(kind, rows))
+        if len(ends) and (np.any(ends <= starts) or 4 * ends.max() > self._kinds[kind]["holders_bytes"]):
+            raise self._damaged("holder offsets")
+        return starts, ends
+
+    def _pairs(self, kind: str, part: str, rows: Numbers) -> tuple[Numbers, Numbers]:
+        if not len(rows):
+            return rows, rows
+        return self._neighbours(self._kinds[kind][part], np.dtype("<u4"), rows)
+
+    def _neighbours(self, place: int, dtype: np.dtype[Any], rows: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the offsets at ascending rows and at the rows after them."""
+        starts, ends = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        at = place + rows * dtype.itemsize
+        for first, end in _runs(at):
+            count_bytes = int(at[end - 1] - at[first]) + 2 * dtype.itemsize
+            block = np.frombuffer(self._file.read(int(at[first]), count_bytes), dtype)
+            here = rows[first:end] - rows[first]
+            starts[first:end], ends[first:end] = block[here], block[here + 1]
+        return starts, ends
+
+    def _ranges(self, starts: Numbers, ends: Numbers) -> list[bytes]:
+        """Return the bytes of ranges of the file that follow each other."""
+        if np.any(starts[1:] < ends[:-1]):
+            raise self._damaged("order of offsets")
+        found: list[bytes] = []
+        for first, end in _runs(starts):
+            base = int(starts[first])
+            block = self._file.read(base, int(ends[end - 1]) - base)
+            pairs = zip((starts[first:end] - base).tolist(), (ends[first:end] - base).tolist(), strict=True)
+            found += [block[a:b] for a, b in pairs]
+        return found
+
+    def _record(self, text: bytes) -> Record:
         try:
-            reference, shown = json.loads(self._file.read(start, end - start))
-        except ValueError:
+            record = json.loads(text)
+            return Record(record["reference"], record["display"])
+        except (ValueError, TypeError, KeyError):
             raise self._damaged("record") from None
-        return Record(reference, shown)
 
     def _damaged(self, what: str) -> SnapshotError:
         return SnapshotError(f"expected version {self.version} of {self.data_set} to fit together, got a wrong {what}")
+
+
+def _runs(places: Numbers) -> Iterator[tuple[int, int]]:
+    """Split ascending places in the file into runs within one chunk, so that each chunk is opened once."""
+    bounds = np.flatnonzero(np.diff(places // CHUNK_BYTES)) + 1
+    yield from pairwise([0, *bounds.tolist(), len(places)] if len(places) else [])

@@ -26,7 +26,8 @@ from nodes.registry.errors import (
     SnapshotProfileError,
     SourceError,
 )
-from nodes.registry.snapshot import SnapshotWriter
+from nodes.registry.snapshot import file_context
+from nodes.registry.snapshot_writer import SnapshotWriter
 from nodes.registry.source import SourceRecord
 from nodes.sealed import HEADER_BYTES, SealedFileError
 from protocol.identifiers import KINDS
@@ -265,11 +266,10 @@ def test_damage_is_found_where_it_is_read(tmp_path: Path) -> None:
 def test_a_file_that_is_sealed_and_still_wrong_is_refused(tmp_path: Path) -> None:
     made = registry(tmp_path)
     import_source(made, "set", source(tmp_path, ["A1000001"]), NOW)
-    from nodes.registry.snapshot import _context
     from nodes.sealed import SealedWriter
 
     for content in (b"", b"abc", b"\xff\xff\xff\xff", b"{}\x02\0\0\0", b"[]\x02\0\0\0", b"nojson\x06\0\0\0"):
-        with SealedWriter(tmp_path / "registry" / "set" / "00000001.snapshot", KEY, _context("set", 1)) as writer:
+        with SealedWriter(tmp_path / "registry" / "set" / "00000001.snapshot", KEY, file_context("set", 1)) as writer:
             writer.write(content)
         with pytest.raises(SnapshotError):
             made.open("set")
