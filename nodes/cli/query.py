@@ -163,16 +163,17 @@ def _show(result: dict[str, Any], file: Path) -> None:
     hits = result["hits"]
     rows = [
         (
+            number,
             hit["kind"],
             hit["strength"],
             hit["identifier"],
             "; ".join(_record(record) for record in hit["records"]),
             *([hit["note"] or ""] if "note" in hit else []),
         )
-        for hit in hits[:MAX_SHOWN_HITS]
+        for number, hit in enumerate(hits[:MAX_SHOWN_HITS], 1)
     ]
-    columns = ("kind", "strength", "identifier", "own records", "partner's note")
-    print_table(columns[: max(map(len, rows), default=4)], rows, title="Shared identifiers")
+    columns = ("hit", "kind", "strength", "identifier", "own records", "partner's note")
+    print_table(columns[: max(map(len, rows), default=5)], rows, title="Shared identifiers")
     if len(hits) > MAX_SHOWN_HITS:
         click.echo(f"... and {len(hits) - MAX_SHOWN_HITS} more in the file below")
     click.echo()
@@ -191,6 +192,8 @@ def _show(result: dict[str, Any], file: Path) -> None:
             "result": file,
         }
     )
+    if hits and file.name == f"{result['session']}.json":  # not where --output took it
+        click.echo(f"\nNext: check each hit, then `accord hits confirm` or `discard` {result['session'][:8]} NUMBER.")
 
 
 def _record(record: dict[str, Any]) -> str:
