@@ -14,7 +14,7 @@ from nodes.cli.output import json_option, print_facts, print_json, print_table
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import ControlClient, connect
 from nodes.control.wire import QueryOrder
-from nodes.errors import MandateError, StorageError
+from nodes.errors import MandateError, QuestionError, StorageError
 from nodes.fields import read_bounded
 from nodes.home import Home, write_private
 from nodes.mandate import parse_mandate
@@ -32,7 +32,6 @@ _AFTER_REFUSAL: Final = {
     Reason.REPLAYED: "Ask again; if it repeats, tell the partner, because somebody may be repeating envelopes.",
     Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
     Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
-    Reason.OUTDATED: "The epoch ended, or a newer release is there. Run `accord epoch sync`, then ask again.",
     Reason.OUTDATED: "The epoch ended, or a newer release is there. Run `accord epoch sync`, then ask again.",
     Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
     Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
@@ -91,6 +90,8 @@ def intersect(
     """
     if output is not None and output.exists():
         raise StorageError(f"expected a new file for the result, got {output}, which is there")
+    if len(set(kinds)) != len(kinds):
+        raise QuestionError("expected each --kind once, got one twice")
     text = read_bounded(mandate, MandateError, "mandate")
     parsed = parse_mandate(text)  # a mistake shows before the node is asked
     order = QueryOrder(partner, data_set, asked, kinds, Reveals(reveals), text.decode("utf-8"))

@@ -1,0 +1,133 @@
+"""`accord query` as an operator meets it: what it shows, where it keeps the answer, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Pair, pair, served
+from tests.e2e.harness import MANDATE, NodeUnderTest, make_node, number
+
+__all__ = ["pair", "served"]  # fixtures
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lists(served: Pair) -> None:
+    served.north.hold(range(70))
+    served.south.hold(range(10, 100))
+
+
+def results(node: NodeUnderTest) -> set[Path]:
+    return set((node.home / "results").iterdir())
+
+
+def test_the_table_says_what_a_hit_is_and_shows_own_records(pair: Pair) -> None:
+    before = results(pair.north)
+    outcome = pair.north.ask_here("south")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("Leads, not identities")
+    assert f"passport-number\tcandidate\t{number(10)}\tnorth-10 (Person 10)" in outcome.out
+    assert number(9) not in outcome.out
+    assert "and 10 more in the file below" in outcome.out
+    assert "passport-number\t70\t90\t60" in outcome.out
+    (made,) = results(pair.north) - before
+    assert str(made) in outcome.out
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    for word in ("session", "seconds", "bytes", "backend"):
+        assert word in outcome.out
+
+
+def test_json_is_the_whole_answer_and_nothing_else(pair: Pair) -> None:
+    outcome = pair.north.ask_here("south", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    result = outcome.json
+    assert {hit["identifier"] for hit in result["hits"]} == {number(value) for value in range(10, 70)}
+    assert result["hits"][0]["records"][0]["reference"].startswith("north-")
+    assert "lead" in result["notice"].lower()
+    assert result["legal_basis"]["case_reference"] == "CASE-1"
+    assert json.loads(Path(result["file"]).read_bytes()) == {k: v for k, v in result.items() if k != "file"}
+
+
+def test_progress_goes_to_stderr(pair: Pair) -> None:
+    outcome = pair.north.ask_here("south")
+    assert "comparing" in outcome.err
+    assert "comparing" not in outcome.out
+
+
+def test_the_answer_in_a_file_of_ones_own(pair: Pair, tmp_path: Path) -> None:
+    before, file = results(pair.north), tmp_path / "answer.json"
+    outcome = pair.north.ask_here("south", "--output", file)
+    assert outcome.code == 0, outcome.err
+    assert results(pair.north) == before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(json.loads(file.read_bytes())["hits"]) == 60
+    known = len(pair.south.ledger())
+    again = pair.north.ask_here("south", "--output", file, "--json")
+    assert again.code == 8
+    assert len(pair.south.ledger()) == known  # refused before anything is asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["--kind", "shoe-size"], 9, "bad-question"),
+        (["--kind", "imo", "--kind", "imo"], 9, "bad-question"),
+        (["--partner", "east"], 3, "unknown-partner"),
+        (["--data-set", "nothing"], None, "unknown-data-set"),
+    ],
+)
+def test_questions_that_cannot_be_asked(
+    pair: Pair,
+    arguments: list[str],
+    code: int | None,
+    error: str,
+) -> None:
+    known = len(pair.south.ledger())
+    outcome = pair.north.ask_here("south", "--json", *arguments)
+    assert outcome.error["code"] == error
+    assert outcome.code == outcome.error["exit_code"] != 0
+    assert code is None or outcome.code == code
+    assert outcome.error["advice"]
+    assert len(pair.south.ledger()) == known
+
+
+@pytest.mark.parametrize(
+    ("mandate", "error"),
+    [
+        ("", "bad-mandate"),
+        (MANDATE.replace("purpose", "porpoise"), "bad-mandate"),
+        (MANDATE.replace("2099", "2021"), "mandate-not-valid-now"),
+        (MANDATE.replace("2020", "2098"), "mandate-not-valid-now"),
+        (None, "bad-mandate"),
+    ],
+    ids=["empty", "unknown-key", "over", "later", "missing"],
+)
+def test_without_a_mandate_nothing_is_asked(
+    pair: Pair,
+    tmp_path: Path,
+    mandate: str | None,
+    error: str,
+) -> None:
+    file = tmp_path / "mandate.toml"
+    if mandate is not None:
+        file.write_text(mandate)
+    known = len(pair.south.ledger())
+    outcome = pair.north.ask_here("south", "--json", "--mandate", file)
+    assert (outcome.code, outcome.error["code"]) == (9, error)
+    assert len(pair.south.ledger()) == known
+
+
+def test_a_refusal_tells_what_to_do_next(pair: Pair) -> None:
+    outcome = pair.north.ask_here("south", "--ask", "others")
+    assert outcome.code == 4
+    assert "it need not say why" in outcome.err
+    assert outcome.out == ""
+
+
+def test_a_node_that_does_not_run(tmp_path: Path) -> None:
+    node = make_node(tmp_path, "north")
+    outcome = node.ask_here("south", "--json")
+    assert (outcome.code, outcome.error["code"]) == (6, "not-running")
