@@ -61,6 +61,7 @@ class Follower:
             capture_output=True,
             text=True,
             timeout=BLOCK_SECONDS,
+            umask=0o077,  # as the first block sets it for the operator's shell
             check=False,
         )
         log = self._folder / agency / "serve.log"
