@@ -73,7 +73,7 @@ def break_configuration(node: NodeUnderTest) -> None:
 def change_ledger(node: NodeUnderTest) -> None:
     connection = sqlite3.connect(node.home / "ledger.db")
     connection.execute("DROP TRIGGER rows_stay")
-    connection.execute("UPDATE rows SET content = content || x'20' WHERE sequence = 2")
+    connection.execute("UPDATE rows SET content = CAST(content || x'20' AS BLOB) WHERE sequence = 2")
     connection.commit()
     connection.close()
 
