@@ -16,20 +16,21 @@ import pytest
 
 import nodes.registry.registry as registry_module
 from nodes.errors import StorageError
-from nodes.registry import Registry, Source, import_source
+from nodes.registry import Registry, Source, import_source, snapshot_writer
 from nodes.registry.columns import ColumnBuilder
 from nodes.registry.errors import (
     DataSetNameError,
     DataSetUnknownError,
     ImportRunningError,
     SnapshotError,
+    SnapshotFormatError,
     SnapshotProfileError,
     SourceError,
 )
 from nodes.registry.snapshot import file_context
 from nodes.registry.snapshot_writer import SnapshotWriter
 from nodes.registry.source import SourceRecord
-from nodes.sealed import HEADER_BYTES, SealedFileError
+from nodes.sealed import CHUNK_BYTES, HEADER_BYTES, SealedFileError, SealedReader
 from protocol.identifiers import KINDS
 from tests.unit.nodes.registry.reading import KEY, NOW, identifiers, registry
 
@@ -103,6 +104,80 @@ def test_columns_agree_with_plain_sorting() -> None:
     for i, value in enumerate(held):
         holders = column.holders[column.holder_offsets[i] : column.holder_offsets[i + 1]].tolist()
         assert holders == [record for record, v in pairs if v == value]
+
+
+def test_rows_in_any_share_are_those_of_single_reads(tmp_path: Path) -> None:
+    chance = random.Random(9)
+    numbers = [f"Z{chance.randrange(2500):06}" for _ in range(3001)]  # some are held by several records
+    import_source(registry(tmp_path), "set", source(tmp_path, numbers), NOW)
+    with registry(tmp_path).open("set") as snapshot:
+        size = snapshot.size("passport-number")
+        single = [snapshot.items("passport-number", row, 1) for row in range(size)]
+        for share in (0, 0.001, 0.5, 1):
+            rows = np.flatnonzero(np.random.default_rng(1).random(size) < share)
+            picked = snapshot.pick("passport-number", rows)
+            assert bytes(picked.data) == b"".join(bytes(single[row].data) for row in rows.tolist())
+            ends = np.cumsum([0] + [len(bytes(single[row].data)) for row in rows.tolist()])
+            assert np.array_equal(np.frombuffer(bytes(picked.offsets), "<u4"), ends)
+            records = snapshot.records("passport-number", rows)
+            assert snapshot.holder_counts("passport-number", rows).tolist() == list(map(len, records))
+            assert [r for row in rows.tolist() for r in snapshot.records("passport-number", np.array([row]))] == records
+            held = snapshot.holders("passport-number", rows, 1)
+            assert held.bounds.tolist() == list(range(len(rows) + 1))
+            first = [f'{{"reference":"{r[0].reference}"'.encode() for r in records]
+            assert [
+                text[: len(begin)] for text, begin in zip(snapshot.record_texts(held.numbers), first, strict=True)
+            ] == first
+            references = snapshot.references("passport-number", 0, size)
+            ends = np.frombuffer(bytes(references.offsets), "<u4").tolist()
+            assert [bytes(references.data)[ends[r] : ends[r + 1]].decode() for r in rows.tolist()] == [
+                r[0].reference for r in records
+            ]
+        with pytest.raises(ValueError, match="ascending"):
+            snapshot.pick("passport-number", np.array([3, 3]))
+        for kind in ("iban", "no such kind"):
+            nothing = np.zeros(0, np.uint32)
+            assert len(snapshot.pick(kind, nothing)) == len(snapshot.references(kind, 0, 0)) == 0
+            assert snapshot.records(kind, nothing) == snapshot.record_texts(nothing.astype(np.int64)) == []
+
+
+def test_a_pass_over_many_records_opens_each_chunk_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [f"Z{i * 7919 % 100_003:06}" for i in range(10_000)]
+    import_source(registry(tmp_path), "set", source(tmp_path, numbers), NOW)
+    with registry(tmp_path).open("set") as snapshot:
+        opened: list[int] = []
+        chunk = SealedReader._chunk
+
+        def counting(reader: SealedReader, number: int) -> bytes:
+            if reader._opened[0] != number:
+                opened.append(number)
+            return chunk(reader, number)
+
+        monkeypatch.setattr(SealedReader, "_chunk", counting)
+        rows = np.arange(snapshot.size("passport-number"))
+        held = snapshot.holders("passport-number", rows)
+        opened.clear()
+        assert len(snapshot.record_texts(held.numbers)) == 10_000
+        records, offsets = snapshot.record_bytes // CHUNK_BYTES + 1, 8 * 10_001 // CHUNK_BYTES + 2
+        assert records > 5 and len(opened) <= records + offsets
+
+
+def test_a_reference_on_several_lines_is_one_in_notes(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"x")
+    row = SourceRecord(1, "Case\n7\u202e/é" + "x" * 100, {}, [("passport-number", ("A1234567",))])
+    import_source(registry(tmp_path), "set", Source(tmp_path / "source", "t", "production", lambda _: iter([row])), NOW)
+    with registry(tmp_path).open("set") as snapshot:
+        assert bytes(snapshot.references("passport-number", 0, 1).data).decode() == "Case 7 /é" + "x" * 54
+        assert snapshot.records("passport-number", np.array([0]))[0][0].reference == row.reference
+
+
+def test_a_snapshot_of_another_format_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = registry(tmp_path)
+    monkeypatch.setattr(snapshot_writer, "FORMAT", 1)
+    import_source(made, "set", source(tmp_path, ["A1000001"]), NOW)
+    for opening in (made.open, made.inspect):
+        with pytest.raises(SnapshotFormatError, match="version 1 of set in snapshot format 2"):
+            opening("set")
 
 
 def test_no_values_make_an_empty_column() -> None:
