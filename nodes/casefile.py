@@ -93,7 +93,7 @@ class CaseFile:
             raise StorageError("expected an open snapshot, got a read before")
         kind = self.facts.kinds[effect.list_number]
         references = self.snapshot.references(kind, effect.first, effect.count)
-        return encode_notes(self.node.config.agency_name, references)
+        return encode_notes(self.node.config.contact, references)
 
     def question(self) -> AnsweredQuestion:
         """What the file with an answer says of the question."""

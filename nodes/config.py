@@ -17,6 +17,7 @@ from typing import Final
 from nodes.errors import ConfigError, OperatorUnknownError
 from nodes.fields import NAME, Fields, parse_toml
 from nodes.home import Home, read_private
+from protocol.notes import MAX_CONTACT_BYTES
 
 REALMS: Final = ("exercise", "production")
 # One DNS label (RFC 1035, section 2.3.1), because the id is part of the name in the TLS certificate.
@@ -83,6 +84,7 @@ class Config:
 
     agency_id: str
     agency_name: str
+    contact: str
     realm: str
     listen: str
     address: str
@@ -119,6 +121,7 @@ def parse_config(data: bytes, home: Path) -> Config:
         with root.table("agency") as agency:
             agency_id = agency.text("id", pattern=AGENCY_ID, hint=AGENCY_ID_HINT)
             agency_name = agency.text("name")
+            contact = agency.text("contact", max_bytes=MAX_CONTACT_BYTES) if "contact" in agency else agency_name
             realm = agency.choice("realm", REALMS)
         with root.table("network") as network:
             address = read_address(network, "address")
@@ -135,7 +138,7 @@ def parse_config(data: bytes, home: Path) -> Config:
         if "paths" in root:
             with root.table("paths") as table:
                 paths = Paths(**{f.name: _path(table, f.name, home) for f in fields(Paths)})
-    return Config(agency_id, agency_name, realm, listen, address, limits, operators, paths)
+    return Config(agency_id, agency_name, contact, realm, listen, address, limits, operators, paths)
 
 
 def read_address(table: Fields, key: str) -> str:

@@ -29,6 +29,7 @@ def parse(text: str) -> Config:
 def test_the_sample_is_read() -> None:
     config = parse(SAMPLE.read_text(encoding="utf-8"))
     assert (config.agency_id, config.realm) == ("fiu-north", "exercise")
+    assert config.contact == "Desk 4, desk4@fiu-north.example"
     assert config.limits == Limits(), "the sample shows the defaults"
     assert config.operators == (Operator("op-0117", 1000),)
     assert config.paths.spool == HOME / "spool"
@@ -37,7 +38,7 @@ def test_the_sample_is_read() -> None:
 def test_the_sample_explains_every_key() -> None:
     lines = SAMPLE.read_text(encoding="utf-8").splitlines()
     keys = {match[1] for line in lines if (match := re.match(r"(\w+) = ", line))}
-    agency = {"id", "name", "realm"}
+    agency = {"id", "name", "contact", "realm"}
     expected = agency | {"listen", "address", "uid"} | LIMIT_RANGES.keys() | {"registry", "spool", "results"}
     assert keys == expected
     assert {f.name for f in fields(Limits)} == LIMIT_RANGES.keys()
@@ -52,6 +53,7 @@ def test_what_init_writes_has_the_shape_of_the_sample() -> None:
     config = parse_config(data, HOME)
     assert (config.agency_name, config.realm, config.address) == (awkward, "production", "[::1]:7443")
     assert config.listen == config.address
+    assert config.contact == awkward, "whom to ask is the agency, unless accord.toml says better"
     assert config.limits == Limits()
     sample: dict[str, Any] = tomllib.loads(SAMPLE.read_text(encoding="utf-8"))
     for name, table in tomllib.loads(data.decode()).items():
@@ -76,6 +78,8 @@ GOOD = render_config("fiu-1", "One", "exercise", "localhost:7443", Operator("op"
         ('name = "One"', r'name = "a\u001b[2J"', "control characters"),
         ('name = "One"', r'name = "a\u202eb"', "control characters"),
         ('name = "One"', 'name = " a"', "blanks around"),
+        ('name = "One"', f'name = "One"\ncontact = "{"a" * 61}"', "contact: expected one line of 1 to 60 bytes"),
+        ('name = "One"', 'name = "One"\ncontact = ""', "contact: expected one line"),
         ('name = "One"', "name = 1", "got a whole number"),
         ('name = "One"', "name = 1979-05-27", "got a date or time"),
         ('name = "One"', 'name = "One"\nnmae = 1', "agency: expected only known keys, got also: nmae"),
