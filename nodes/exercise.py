@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from nodes.errors import NodeError, StorageError
-from nodes.registry.csv_reader import REALM_COLUMN
+from nodes.registry.table import REALM_COLUMN
 from protocol.identifiers.base_encodings import (
     BECH32_ALPHABET,
     BECH32_CONSTANT,

@@ -34,7 +34,7 @@ class Column:
 
 
 class ColumnBuilder:
-    """Gathers (identifier, record) pairs; records come in ascending order.
+    """Gathers (identifier, record) pairs; for each identifier, records come in ascending order.
 
     Cost: the identifier's bytes and 8 more per pair; `column` needs three times that while it runs.
     """
@@ -55,6 +55,14 @@ class ColumnBuilder:
         self._data += canonical
         self._lengths.append(len(canonical))
         self._holders.append(record)
+
+    def extend(self, data: bytes, lengths: Offsets, holders: Offsets) -> None:
+        """Add many pairs: identifiers end to end, their lengths, their records. Raises SourceError as `add`."""
+        if len(self._data) + len(data) > MAX_COLUMN_BYTES:
+            raise SourceError(f"expected at most {MAX_COLUMN_BYTES} bytes of identifiers of one kind, got more")
+        self._data += data
+        self._lengths.frombytes(lengths.tobytes())
+        self._holders.frombytes(holders.tobytes())
 
     def column(self) -> Column:
         """Sort, merge equal identifiers, and give up the gathered buffers."""

@@ -1,10 +1,11 @@
-"""The mapping file: which column of a CSV file is what. Unknown keys are refused.
+"""The mapping file: which column of a table is what. Unknown keys are refused.
 
 docs/samples/mapping.toml explains each key, and a test reads it through here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,9 +47,22 @@ class Mapping:
     identifiers: tuple[MappedIdentifier, ...]
 
     def columns(self) -> set[str]:
-        """All columns that the CSV file must have."""
+        """All columns that the table must have."""
         mapped = {column for identifier in self.identifiers for column in identifier.columns if column}
         return mapped | {self.reference, *self.display}
+
+
+def agreed(mappings: Sequence[Mapping]) -> Mapping:
+    """Return the first of the mappings of one file.
+
+    Raises:
+        MappingError: they say different things of the file itself.
+    """
+    first = mappings[0]
+    for key in ("realm", "encoding", "delimiter"):
+        if any(getattr(mapping, key) != getattr(first, key) for mapping in mappings):
+            raise MappingError(f"expected the same {key} in all mapping files of a source, got others")
+    return first
 
 
 def load_mapping(path: Path) -> Mapping:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 MAX_LISTED_ROWS: Final = 100  # per kind and reason; the count goes on
@@ -35,15 +35,25 @@ class KindCounts:
         self.rejected.setdefault(reason, Rejections()).add(row)
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeCounts:
+    """What an import of changes did to version `base`: records added to it and removed from it."""
+
+    base: int
+    added: int
+    removed: int
+
+
 @dataclass(slots=True)
 class ImportReport:
     """The report of one import.
 
     Args:
         data_set, version, realm, format, created_at: of the snapshot that it made.
-        records: records kept.
-        rows: reasons that concern whole rows: rejected ones, and kept ones whose remarks were cut.
+        records: records of the snapshot.
+        rows: reasons that concern whole rows: rejected ones, and kept ones with a remark.
         kinds: counts of every kind of the profile.
+        changes: of an import of changes; None for a whole data set.
     """
 
     data_set: str
@@ -54,6 +64,7 @@ class ImportReport:
     records: int = 0
     rows: KindCounts = field(default_factory=KindCounts)
     kinds: dict[str, KindCounts] = field(default_factory=dict)
+    changes: ChangeCounts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -64,6 +75,7 @@ class ImportReport:
             "format": self.format,
             "created_at": self.created_at,
             "records": self.records,
+            **({"changes": asdict(self.changes)} if self.changes else {}),
             "rows": _reasons(self.rows),
             "kinds": {
                 name: {"accepted": counts.accepted, "merged": counts.merged, "rejected": _reasons(counts)}
@@ -77,9 +89,14 @@ def _reasons(counts: KindCounts) -> dict[str, Any]:
 
 
 def report_table(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Return lines (kind, what, count, rows) for people, from `to_json` or from a snapshot's manifest."""
+    """Return lines (kind, what, count, rows) for people, from `to_json` or from a snapshot's manifest.
+
+    Kinds of which the source had no value are left out.
+    """
     lines = []
     for kind, counts in report["kinds"].items():
+        if not (counts["accepted"] or counts["rejected"]):
+            continue
         lines += [(kind, "accepted", str(counts["accepted"]), ""), (kind, "merged", str(counts["merged"]), "")]
         lines += [(kind, f"rejected: {reason}", *_shown(found)) for reason, found in counts["rejected"].items()]
     lines += [(ROWS, reason, *_shown(found)) for reason, found in report["rows"].items()]

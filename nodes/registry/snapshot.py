@@ -191,15 +191,17 @@ class Snapshot:
             root.kind(kind, self.size(kind), self._part(kind, "offsets"), self._part(kind, "data"))
         if root.digest() != self.root:
             raise self._damaged("root")
-        for first in range(0, self.record_count, BLOCK_ITEMS):
-            for text in self.record_texts(np.arange(first, min(first + BLOCK_ITEMS, self.record_count))):
+        for block in self.record_blocks():
+            for text in self.record_texts(np.asarray(block)):
                 self._record(text)
 
     def blocks(self, kind: str) -> Iterator[range]:
         """Yield the rows of a kind in blocks, for who reads a whole column."""
-        size = self.size(kind)
-        for first in range(0, size, BLOCK_ITEMS):
-            yield range(first, min(first + BLOCK_ITEMS, size))
+        return _blocks(self.size(kind))
+
+    def record_blocks(self) -> Iterator[range]:
+        """Yield the numbers of all records in blocks."""
+        return _blocks(self.record_count)
 
     def _check_block(self, kind: str, block: range) -> None:
         first = max(0, block.start - 1)  # the one before, to compare with
@@ -304,6 +306,11 @@ class Snapshot:
 
     def _damaged(self, what: str) -> SnapshotError:
         return SnapshotError(f"expected version {self.version} of {self.data_set} to fit together, got a wrong {what}")
+
+
+def _blocks(size: int) -> Iterator[range]:
+    for first in range(0, size, BLOCK_ITEMS):
+        yield range(first, min(first + BLOCK_ITEMS, size))
 
 
 def _runs(places: Numbers) -> Iterator[tuple[int, int]]:

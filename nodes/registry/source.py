@@ -56,7 +56,20 @@ class RejectedRow:
     reason: str
 
 
-Rows = Iterator[SourceRecord | RejectedRow]
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """All that the data set held under this reference goes.
+
+    Args:
+        replaced: its row also gives a record under this reference, which may be new.
+    """
+
+    row: int
+    reference: str
+    replaced: bool
+
+
+Rows = Iterator[SourceRecord | RejectedRow | Removal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +81,14 @@ class Source:
         format: name of the reader, for the report.
         realm: to which its records belong.
         read: gives the rows of the opened file.
+        changes: it holds changes to what was imported before, not a whole data set.
     """
 
     path: Path
     format: str
     realm: str
     read: Callable[[BinaryIO], Rows]
+    changes: bool = False
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def test_a_production_node_refuses_it(tmp_path: Path) -> None:
     with pytest.raises(SourceRealmError):
         import_source(production, "set", csv_source(files.records, mapping), NOW)
     changed = files.mapping.read_text().replace('realm = "exercise"', 'realm = "production"')
-    with pytest.raises(SourceRealmError, match="line 2"):
+    with pytest.raises(SourceRealmError, match="row 2"):
         import_source(
             production, "set", csv_source(files.records, parse_mapping(changed.encode(), "changed.toml")), NOW
         )

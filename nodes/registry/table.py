@@ -1,0 +1,113 @@
+"""Tables of an agency's own, row by row, through mapping files: what CSV and Parquet have in common.
+
+With several mapping files each row is read once per mapping, for rows that tell of several persons or things, such as a
+vehicle's owner and its keeper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from nodes.registry.errors import MappingError, SourceError, SourceRealmError
+from nodes.registry.mapping import Mapping
+from nodes.registry.source import RawValue, RejectedRow, Removal, Rows, SourceRecord, display, passport
+
+# If a table has this column, every row says to which realm it belongs: exercise data carries its mark along.
+REALM_COLUMN: Final = "accord_realm"
+# In a table of changes, every row says what it is. docs/identifiers.md explains the words.
+CHANGE_COLUMN: Final = "accord_change"
+CHANGES: Final = ("add", "replace", "remove")
+
+Row = tuple[int, Sequence[str]]  # its number in the file, and its cells in the order of the header
+
+
+class Table:
+    """How the rows of one table become records.
+
+    Args:
+        name: of the file, for messages.
+        header: names of the columns.
+        mappings: how each record of a row is read; at least one.
+        changes: whether the table holds changes to a data set.
+
+    Raises:
+        MappingError: the table does not have a column of a mapping.
+        SourceError: a column occurs twice; changes where a whole data set is expected, or the other way round.
+    """
+
+    def __init__(self, name: str, header: Sequence[str], mappings: Sequence[Mapping], *, changes: bool) -> None:
+        self._name = name
+        self._width = len(header)
+        self._realm = mappings[0].realm
+        at = {column: number for number, column in enumerate(header)}
+        if missing := sorted({column for mapping in mappings for column in mapping.columns()} - at.keys()):
+            columns = ", ".join(missing)
+            raise MappingError(f"{name}: expected the mapping's columns {columns}, got a header without them")
+        if len(at) != len(header):
+            raise MappingError(f"{name}: expected each column once, got a repeated one")
+        if changes and CHANGE_COLUMN not in at:
+            raise SourceError(f"{name}: expected a column {CHANGE_COLUMN}, got none: import a whole data set as such")
+        if CHANGE_COLUMN in at and not changes:
+            raise SourceError(f"{name}: expected a whole data set, got changes: import them with --update")
+        self._realm_at = at.get(REALM_COLUMN)
+        self._change_at = at.get(CHANGE_COLUMN)
+        self._mapped = [_Mapped(mapping, at) for mapping in mappings]
+
+    def read(self, rows: Iterable[Row | RejectedRow]) -> Rows:
+        """Yield what the rows say.
+
+        Raises:
+            SourceRealmError: a row of the other realm.
+        """
+        for row in rows:
+            if isinstance(row, RejectedRow):
+                yield row
+            elif len(row[1]) != self._width:
+                yield RejectedRow(row[0], "wrong-column-count")
+            else:
+                yield from self._row(*row)
+
+    def _row(self, number: int, cells: Sequence[str]) -> Rows:
+        if self._realm_at is not None and cells[self._realm_at].strip() != self._realm:
+            raise SourceRealmError(f"{self._name}: row {number}: expected realm {self._realm}, got another")
+        change = CHANGES[0] if self._change_at is None else cells[self._change_at].strip().lower()
+        if change not in CHANGES:
+            yield RejectedRow(number, "unknown-change")
+            return
+        for mapped in self._mapped:
+            values = mapped.values(cells)
+            if len(self._mapped) > 1 and not values and change != "remove":
+                continue  # this row tells nothing of this person or thing
+            if not (reference := cells[mapped.reference].strip()):
+                yield RejectedRow(number, "no-reference")
+                continue
+            if change != "add":
+                yield Removal(number, reference, replaced=change == "replace")
+            if change != "remove":
+                shown = display(**{column: cells[place] for column, place in mapped.display})
+                yield SourceRecord(number, reference, shown, values)
+
+
+class _Mapped:
+    """One mapping, with the places of its columns."""
+
+    def __init__(self, mapping: Mapping, at: dict[str, int]) -> None:
+        self.reference = at[mapping.reference]
+        self.display = [(column, at[column]) for column in mapping.display]
+        self._identifiers = [
+            (identifier.kind, [at[c] if c else -1 for c in identifier.columns], identifier.country)
+            for identifier in mapping.identifiers
+        ]
+
+    def values(self, cells: Sequence[str]) -> list[RawValue]:
+        values: list[RawValue] = []
+        for kind, columns, country in self._identifiers:
+            fields = tuple(cells[column] if column >= 0 else country for column in columns)
+            if not fields[-1].strip():
+                continue  # the number is always last; an empty cell is no value
+            if kind == "passport":
+                values += passport(*fields)
+            else:
+                values.append((kind, fields))
+        return values
