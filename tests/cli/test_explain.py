@@ -112,9 +112,9 @@ def test_what_cannot_be_asked_cannot_be_explained(north: NodeUnderTest, options:
 
 
 def test_a_mandate_that_has_ended(north: NodeUnderTest) -> None:
-    order = explained(north, "--json")
-    north.home.with_name("mandate.toml").write_text(MANDATE.replace("2099", "2021"))
-    assert north.accord(*order).error["code"] == "mandate-not-valid-now"
+    ended = north.home.with_name("ended.toml")
+    ended.write_text(MANDATE.replace("2099", "2021"))
+    assert north.accord(*explained(north, "--json"), "--mandate", ended).error["code"] == "mandate-not-valid-now"
 
 
 def test_without_a_terminal_it_takes_a_yes(north: NodeUnderTest) -> None:
@@ -135,7 +135,10 @@ def test_on_a_terminal_the_operator_is_asked(north: NodeUnderTest, typed: bytes,
         os.execv(sys.executable, [sys.executable, "-c", program, *arguments(north)])  # noqa: S606
     seen = b""
     while b"Send this question? [y/N]" not in seen:
-        seen += os.read(terminal, 1000)
+        try:
+            seen += os.read(terminal, 1000)
+        except OSError:
+            raise AssertionError(seen.decode()) from None
     os.write(terminal, typed)
     try:
         while part := os.read(terminal, 1000):
