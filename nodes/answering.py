@@ -7,20 +7,25 @@ one. All is durable before the answer to it leaves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
 
 from nodes.casefile import AnsweredQuestion, CaseFile
+from nodes.epochs.answering import GivenSession
 from nodes.errors import LedgerError, NodeError, RefusedByRulesError, StorageError, TooManyElementsError
 from nodes.ledger import Event
 from nodes.node import Node
 from nodes.partners import Partner
 from nodes.policy import Facts
-from nodes.registry import Snapshot
-from protocol.effects import Admission, Admit, Charge, Rejection
+from nodes.spool import Spools
+from protocol.effects import Admission, Admit, Adopt, Charge, Merge, ReadRelease, Rejection
 from protocol.errors import Reason
-from protocol.messages import Envelope, Role
+from protocol.messages import Envelope, Role, Variant
 
-_TOLD: Final = frozenset({Reason.REPLAYED, Reason.BUSY, Reason.TOO_LARGE})  # depend on the partner alone
+_TOLD: Final = frozenset(  # depend on the partner alone, or on an epoch whose terms it has
+    {Reason.REPLAYED, Reason.BUSY, Reason.TOO_LARGE, Reason.OUTDATED}
+)
 
 
 class ResponderHost(CaseFile):
@@ -34,6 +39,7 @@ class ResponderHost(CaseFile):
         super().__init__(node, partner)
         self.envelope: Envelope | None = None
         self._turn_away = turn_away
+        self._given: GivenSession | None = None
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         """Decide, in this order: room, replay, size, rules, data set, budget; and write down what was decided.
@@ -53,18 +59,18 @@ class ResponderHost(CaseFile):
         if self._turn_away is not None:
             return self._refuse(self._turn_away, self._turn_away.value)
         try:
-            snapshot, sizes = self._open(effect)
+            admission = self._open(effect)
         except NodeError as error:
             if error.reason is Reason.STORAGE:
                 raise
             told = error.reason if error.reason in _TOLD else Reason.POLICY
             return self._refuse(told, error)
-        self.elements = sum(sizes) + sum(entry.size for entry in envelope.lists)
+        self.elements = sum(admission.sizes) + sum(entry.size for entry in envelope.lists)
         self.check_room()
-        self.record_decision(None, snapshot=str(snapshot.version), sizes=sizes)
-        return Admission(sizes, snapshot.root)
+        self.record_decision(None, sizes=admission.sizes)
+        return admission
 
-    def _open(self, effect: Admit) -> tuple[Snapshot, tuple[int, ...]]:
+    def _open(self, effect: Admit) -> Admission:
         envelope, node, limits = effect.envelope, self.node, self.node.config.limits
         skew_ms = limits.clock_skew_seconds * 1000
         period_ms = envelope.not_before_ms - skew_ms, envelope.not_after_ms + skew_ms
@@ -72,12 +78,36 @@ class ResponderHost(CaseFile):
         self._check_sizes([entry.size for entry in envelope.lists], TooManyElementsError)
         obligations = self.decide(Facts.incoming(envelope))
         data_set = envelope.participant(Role.RESPONDER).data_set
+        per_day = obligations.max_elements_per_day
+        if envelope.variant == Variant.EPOCH_KEY:
+            return self._open_epoch(effect, data_set, per_day)
         self.snapshot = snapshot = node.registry.open(data_set)
         sizes = tuple(snapshot.size(entry.kind) for entry in envelope.lists)
         self._check_sizes(sizes, RefusedByRulesError)  # depends on own data, so told as such
         elements = sum(entry.size for entry in envelope.lists)
-        self.reserve(effect.envelope_digest, data_set, elements, obligations.max_elements_per_day)
-        return snapshot, sizes
+        self.reserve(effect.envelope_digest, data_set, elements, per_day)
+        self.facts = replace(self.facts, snapshot=str(snapshot.version))
+        return Admission(sizes, snapshot.root)
+
+    def _open_epoch(self, effect: Admit, data_set: str, per_day: int) -> Admission:
+        self.reservation = effect.envelope_digest  # of the epoch's cap, and then of the day's budget
+        reserve = partial(self.reserve, effect.envelope_digest, data_set, limit_elements=per_day)
+        self._given = GivenSession(self.node, self.partner, reserve)
+        admission = self._given.admit(effect)
+        self.facts = replace(self.facts, **self._given.facts)
+        if self._given.made is not None:
+            self.record(Event.RELEASE_MADE, sizes=admission.sizes)
+        return admission
+
+    def synchronise(self, effect: ReadRelease | Merge | Adopt, spools: Spools) -> Any:
+        if self._given is None or not isinstance(effect, ReadRelease):
+            return super().synchronise(effect, spools)
+        return self._given.read(effect)
+
+    def close(self) -> None:
+        super().close()
+        if self._given is not None:
+            self._given.close()
 
     def _check_sizes(self, sizes: Sequence[int], error: type[NodeError]) -> None:
         limit = self.node.config.limits.elements_per_list

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from nodes.casefile import AnsweredQuestion, CaseFile
 from nodes.errors import NodeError, QuestionError, TooManyElementsError
@@ -13,7 +13,7 @@ from nodes.ledger import Event
 from nodes.mandate import Mandate
 from nodes.node import MAX_PERIOD_MS, Node, fresh_secrets, peer
 from nodes.partners import Partner
-from nodes.policy import Direction, Facts
+from nodes.policy import EPOCH_INTERSECT, Direction, Facts
 from nodes.registry import Snapshot
 from protocol import codec
 from protocol.effects import Admission, Admit, Charge, Evidence, Rejection
@@ -22,6 +22,7 @@ from protocol.handshake import MAX_LISTS, Question
 from protocol.identifiers import KINDS
 from protocol.intersect import IntersectRequester
 from protocol.messages import Accept, List, Packet, PacketType, Query, Reveals
+from protocol.roles import Requester
 
 QUESTION_PERIOD_MS: Final = 900_000  # to reach the partner, its queue included; far below MAX_PERIOD_MS
 NONCE_BYTES: Final = 32  # docs/protocol.md, "Envelope"
@@ -37,6 +38,7 @@ class Request:
         kinds: identifier kinds, in order; none means all that the own data set holds.
         operator: id from accord.toml.
         reveals: what the answer tells, and to whom.
+        epoch: id of the epoch to ask in; empty for fresh keys.
     """
 
     partner: str
@@ -46,6 +48,7 @@ class Request:
     mandate: Mandate
     operator: str
     reveals: Reveals = Reveals.SHARED_IDENTIFIERS
+    epoch: str = ""
 
     @property
     def budget(self) -> str:
@@ -69,7 +72,7 @@ class Request:
         return Facts(
             direction=Direction.OUTGOING,
             partner=self.partner,
-            query=Query.INTERSECT.value,
+            query=EPOCH_INTERSECT if self.epoch else Query.INTERSECT.value,
             reveals=self.reveals.value,
             data_set=self.asked,
             lists=tuple((entry.kind, entry.size) for entry in lists),
@@ -79,7 +82,12 @@ class Request:
 
 
 class RequesterHost(CaseFile):
-    """Carries out a requester's effects at this node."""
+    """Carries out a requester's effects at this node.
+
+    `charged_with` is the message with which own budget is charged, before it leaves.
+    """
+
+    charged_with: ClassVar[PacketType | None] = PacketType.CHECKPOINT
 
     def __init__(self, node: Node, partner: Partner, request: Request) -> None:
         super().__init__(node, partner)
@@ -97,7 +105,7 @@ class RequesterHost(CaseFile):
             data_set=request.asked,
         )
 
-    def prepare(self) -> IntersectRequester:
+    def prepare(self) -> Requester:
         """Check the mandate, own limits and own rules, set budget aside, and make the session.
 
         Raises:
@@ -111,12 +119,11 @@ class RequesterHost(CaseFile):
             self.record_decision(error)
             raise
 
-    def _prepare(self) -> IntersectRequester:
+    def _prepare(self) -> Requester:
         node, request, now_ms = self.node, self.request, self.node.now_ms()
-        mandate = request.mandate
-        mandate.check_time(now_ms)
+        request.mandate.check_time(now_ms)
         self.snapshot = node.registry.open(request.data_set)
-        lists = request.lists(self.snapshot, node.config.limits.elements_per_list)
+        lists = self._lists(self.snapshot)
         self.facts = replace(
             self.facts,
             kinds=tuple(entry.kind for entry in lists),
@@ -126,32 +133,39 @@ class RequesterHost(CaseFile):
         obligations = self.decide(request.facts(lists))
         self.elements = sum(entry.size for entry in lists)
         self.check_room()
-        nonce = os.urandom(NONCE_BYTES)
-        self.reserve(nonce, request.budget, self.elements, obligations.max_elements_per_day)
+        question = self._question(lists, now_ms)
+        self.reserve(question.nonce, request.budget, self.elements, obligations.max_elements_per_day)
         self.record_decision(None)
-        question = Question(
+        return self._session(question, self.snapshot)
+
+    def _lists(self, snapshot: Snapshot) -> tuple[List, ...]:
+        return self.request.lists(snapshot, self.node.config.limits.elements_per_list)
+
+    def _question(self, lists: tuple[List, ...], now_ms: int) -> Question:
+        request, mandate = self.request, self.request.mandate
+        return Question(
             data_set=request.asked,
             operator=request.operator,
             lists=lists,
             legal_basis=mandate.legal_basis,
             not_before_ms=max(now_ms, mandate.not_before_ms),
             not_after_ms=min(now_ms + min(QUESTION_PERIOD_MS, MAX_PERIOD_MS), mandate.not_after_ms),
-            nonce=nonce,
+            nonce=os.urandom(NONCE_BYTES),
             reveals=request.reveals,
         )
-        partner = node.book.by_agency(self.partner)
-        return IntersectRequester(
-            question, node.local, fresh_secrets(), self.snapshot.root, node.identity.signer, peer(partner)
-        )
+
+    def _session(self, question: Question, snapshot: Snapshot) -> Requester:
+        node, partner = self.node, peer(self.node.book.by_agency(self.partner))
+        return IntersectRequester(question, node.local, fresh_secrets(), snapshot.root, node.identity.signer, partner)
 
     # --- what the runner asks
 
     def keep(self, effect: Evidence) -> None:
-        """The question is in the ledger before it leaves, and charged to own budget before the checkpoint does."""
+        """The question is in the ledger before it leaves, and charged to own budget before the partner charges it."""
         super().keep(effect)
         if effect.sender != self.partner and effect.type is PacketType.ENVELOPE:
             self.record(Event.REQUEST_SENT)
-        elif effect.sender != self.partner and effect.type is PacketType.CHECKPOINT:
+        elif effect.sender != self.partner and effect.type is self.charged_with:
             self.node.state.charge(self.reservation, sum(self.facts.sizes), self.node.now_ms())
         elif effect.type is PacketType.ACCEPT:
             with suppress(ProtocolError):  # the session is about to say what is wrong with it

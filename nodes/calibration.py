@@ -26,7 +26,18 @@ from nodes.home import Home, make_folder, read_private, write_private
 from nodes.identity import Signer
 from nodes.runner import Outcome, Runner
 from nodes.spool import Spools
-from protocol.effects import Admission, Admit, Charge, ConsumeSeed, Evidence, ReadItems, ReadNotes
+from protocol.effects import (
+    Admission,
+    Admit,
+    Adopt,
+    Charge,
+    ConsumeSeed,
+    Evidence,
+    Merge,
+    ReadItems,
+    ReadNotes,
+    ReadRelease,
+)
 from protocol.handshake import Question
 from protocol.identifiers import profile_hash
 from protocol.intersect import IntersectRequester, IntersectResponder
@@ -223,6 +234,8 @@ class _Records:
 
     def read_notes(self, effect: ReadNotes) -> bytes:
         return FILLER * effect.count
+
+    def synchronise(self, _: ReadRelease | Merge | Adopt, __: Spools) -> None: ...
 
 
 def _local(agency: str) -> Local:

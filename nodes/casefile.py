@@ -16,9 +16,10 @@ from nodes.ledger import Entry, Event
 from nodes.logs import line
 from nodes.node import SPOOL_BYTES_PER_ELEMENT, Node
 from nodes.partners import Partner
-from nodes.policy import Decision, Facts, Obligations
+from nodes.policy import Decision, Facts, Obligations, asked_as
 from nodes.registry import Snapshot
-from protocol.effects import ConsumeSeed, Evidence, ReadItems, ReadNotes
+from nodes.spool import Spools
+from protocol.effects import Adopt, ConsumeSeed, Evidence, Merge, ReadItems, ReadNotes, ReadRelease
 from protocol.errors import AbortedError, RefusedError, RejectedError
 from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Role
 from protocol.notes import encode_notes
@@ -95,6 +96,14 @@ class CaseFile:
         references = self.snapshot.references(kind, effect.first, effect.count)
         return encode_notes(self.node.config.contact, references)
 
+    def synchronise(self, effect: ReadRelease | Merge | Adopt, spools: Spools) -> Any:  # noqa: ARG002, for epochs
+        """Read, draft or adopt a release of an epoch."""
+        raise StorageError(f"expected a session that synchronises an epoch, got {type(effect).__name__} in another")
+
+    def spools(self) -> Spools:
+        """Room on disk for the session."""
+        return self.node.spools()
+
     def question(self) -> AnsweredQuestion:
         """What the file with an answer says of the question."""
         raise NotImplementedError
@@ -122,7 +131,9 @@ class CaseFile:
             instrument=basis.instrument,
             reference=basis.reference,
             case_reference=basis.case_reference,
-            query=envelope.query,
+            query=asked_as(envelope),
+            epoch=envelope.epoch,
+            release=envelope.release,
             reveals=envelope.reveals,
             data_set=envelope.participant(Role.RESPONDER).data_set,
             kinds=tuple(entry.kind for entry in envelope.lists),

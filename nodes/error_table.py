@@ -92,6 +92,8 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "snapshot-format-outdated": "Import the data set again; this version stores it in another form.",
         "snapshot-profile-outdated": "Import the data set again: its identifiers follow an older profile.",
         "clock-set-back": "Set the clock right; if it ran ahead before, restore state.db from before that.",
+        "epoch-outdated": "Run `accord epoch sync`, then ask again.",
+        "epoch-exists": "Close the one that is open with `accord epoch close`, or use it.",
         "partner-conflict": "See `accord partner show`; remove the old entry if the agency has a new key.",
         "bad-partner-book": "Restore partners.json from the backup, or add the partners again.",
         "cannot-listen": "See network.listen in accord.toml; another program may hold the port.",
@@ -112,6 +114,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "demo-failed": "Look at the two logs that the message names; run it again with --keep to see all files.",
     },
     ("NOT_FOUND", ExitCode.CONFIGURATION): {
+        "unknown-epoch": "See `accord epoch list`; an epoch that ended is replaced by another: `accord epoch sync`.",
         "unknown-data-set": "See `accord registry list`; import records with `accord registry import`.",
     },
     ("UNAUTHENTICATED", ExitCode.CONFIGURATION): {
@@ -168,6 +171,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {
         "too-many-elements": "Ask with shorter lists; accord.toml sets how long they may be.",
+        "epoch-busy": "Wait until the other synchronisation or command has ended.",
         "too-many-sessions": "Wait for a session to end; accord.toml sets how many may run.",
         "budget-exceeded": "Ask with fewer identifiers, or tomorrow; rules.toml sets the budget.",
     },
@@ -235,6 +239,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "state-failed": "Nothing was disclosed; free space or repair the disk, then try again.",
     },
     ("DATA_LOSS", ExitCode.STORAGE): {
+        "epoch-damaged": "Close the epoch and open, or fetch, another; find out who changed its files.",
         "sealed-file-damaged": "Find out who changed the file, then import the data set again from its source.",
         "snapshot-damaged": "Import the data set again from its source; `accord registry check` finds others.",
         "bad-result": "Restore results from the backup; `accord ledger show` has the decisions.",

@@ -78,6 +78,10 @@ class Event(StrEnum):
     DISCLOSURE = "disclosure"
     COMPLETION = "completion"
     ABORT = "abort"
+    EPOCH_OPENED = "epoch-opened"
+    EPOCH_ENDED = "epoch-ended"
+    RELEASE_MADE = "release-made"
+    RELEASE_ADOPTED = "release-adopted"
     HIT_CONFIRMED = "hit-confirmed"
     HIT_DISCARDED = "hit-discarded"
     FOLLOW_UP = "follow-up"
@@ -92,6 +96,7 @@ class Entry:
         partner: agency id of the other side; operator: who acted, of this side or as the envelope says.
         purpose, instrument, reference, case_reference: the legal basis, from the mandate.
         query, reveals, data_set, snapshot: what was asked of which version of which records.
+        epoch, release: id of an epoch, and the number of its release that a row is about.
         kinds, sizes, partner_sizes: identifier kinds, own and the partner's number of elements, list by list.
         charged: elements charged to the partner's budget.
         decision: "allowed" or "refused"; rule: the rule that decided; reason: code of a refusal, abort or error.
@@ -112,6 +117,8 @@ class Entry:
     reveals: str = ""
     data_set: str = ""
     snapshot: str = ""
+    epoch: str = ""
+    release: int = 0
     kinds: tuple[str, ...] = ()
     sizes: tuple[int, ...] = ()
     partner_sizes: tuple[int, ...] = ()

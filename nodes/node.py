@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from nodes.config import Config, load_config
+from nodes.epochs.given import GivenEpochs
+from nodes.epochs.held import HeldEpochs
 from nodes.errors import AlreadyRunningError, StorageError
 from nodes.executor import Executor
 from nodes.home import FILE_MODE, Home, make_folder
@@ -66,8 +68,23 @@ class Node:
 
     def spools(self) -> Spools:
         """Room on disk for one session."""
-        elements = self.config.limits.elements_per_list * MAX_LISTS
-        return Spools(self.config.paths.spool, 2 * elements * SPOOL_BYTES_PER_ELEMENT)
+        return spools_for(self.config)
+
+    @property
+    def given(self) -> GivenEpochs:
+        """The epochs that this node gives its partners."""
+        return GivenEpochs(self.config, self.identity, self.registry, self.spools)
+
+    @property
+    def held(self) -> HeldEpochs:
+        """The epochs of partners that this node holds."""
+        return HeldEpochs(self.config, self.identity)
+
+
+def spools_for(config: Config) -> Spools:
+    """Room on disk for one session, or for one release of an epoch."""
+    elements = config.limits.elements_per_list * MAX_LISTS
+    return Spools(config.paths.spool, 2 * elements * SPOOL_BYTES_PER_ELEMENT)
 
 
 def peer(partner: Partner) -> Peer:

@@ -21,11 +21,18 @@ from nodes.errors import NodeError, RefusedByRulesError, RulesError
 from nodes.fields import NAME, Fields, parse_toml
 from nodes.home import Home, read_private
 from protocol.identifiers import KINDS
-from protocol.messages import Envelope, Query, Reveals, Role
+from protocol.messages import Envelope, Query, Reveals, Role, Variant
 
 ANY: Final = "*"
+EPOCH_INTERSECT: Final = "epoch-intersect"  # an intersect under the key of an epoch; `intersect` has fresh keys
 MAX_RULES: Final = 1024
 MAX_ELEMENTS: Final = 1_000_000_000_000  # per day; only a guard against slips of the finger
+
+
+def asked_as(envelope: Envelope) -> str:
+    """What a question is called in rules and ledgers: by its query, and within an epoch by a name of its own."""
+    in_epoch = (envelope.query, envelope.variant) == (Query.INTERSECT, Variant.EPOCH_KEY)
+    return EPOCH_INTERSECT if in_epoch else envelope.query
 
 
 class Direction(StrEnum):
@@ -71,7 +78,7 @@ class Facts:
         return cls(
             direction=Direction.INCOMING,
             partner=envelope.participant(Role.REQUESTER).agency,
-            query=envelope.query,
+            query=asked_as(envelope),
             reveals=envelope.reveals,
             data_set=envelope.participant(Role.RESPONDER).data_set,
             lists=tuple((entry.kind, entry.size) for entry in envelope.lists),
@@ -215,7 +222,7 @@ def _rule(table: Fields) -> Rule:
             allow=table.choice("effect", ["allow", "refuse"]) == "allow",
             direction=Direction(table.choice("direction", list(Direction))),
             partners=_selector(table, "partners", AGENCY_ID),
-            queries=_words(table, "queries", list(Query)),
+            queries=_words(table, "queries", [*Query, EPOCH_INTERSECT]),
             reveals=_words(table, "reveals", list(Reveals)),
             data_sets=_selector(table, "data_sets", NAME),
             kinds=_words(table, "kinds", list(KINDS)),

@@ -11,6 +11,7 @@ from typing import Any
 from nodes.asking import Request, RequesterHost
 from nodes.channel import StreamChannel
 from nodes.client import open_session
+from nodes.epochs.asking import EpochHost
 from nodes.errors import TooManySessionsError
 from nodes.node import Node
 from nodes.partners import Partner
@@ -20,8 +21,8 @@ from nodes.runner import Outcome, Runner
 from nodes.service import report
 from protocol.effects import Answer
 from protocol.errors import CancelledError
-from protocol.intersect import IntersectRequester
 from protocol.messages import Role
+from protocol.roles import Requester
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +77,28 @@ class Query:
         partner = node.book.by_agency(agency)
         if node.sessions.draining or not node.sessions.has_room(agency):
             raise TooManySessionsError("expected room for one more session, got none")
-        host = RequesterHost(node, partner, self._request)
+        host = self._host(partner)
         try:
             session = await node.executor.storage(host.prepare)
             outcome = await self._converse(session, host, partner)
             report(outcome, agency, session.session_id, Role.REQUESTER)
-            answer = outcome.done.result
-            if outcome.error is not None or not isinstance(answer, Answer):
-                raise outcome.error or _cancelled()
-            return await node.executor.storage(write_result, host, answer, outcome, session.session_id)
+            if outcome.error is not None:
+                raise outcome.error
+            return await node.executor.storage(self._conclude, host, outcome, session.session_id or "")
         finally:
             await node.executor.storage(host.close)
 
-    async def _converse(self, session: IntersectRequester, host: RequesterHost, partner: Partner) -> Outcome:
+    def _host(self, partner: Partner) -> RequesterHost:
+        kind = EpochHost if self._request.epoch else RequesterHost
+        return kind(self._node, partner, self._request)
+
+    def _conclude(self, host: RequesterHost, outcome: Outcome, session_id: str) -> dict[str, Any]:
+        answer = outcome.done.result
+        if not isinstance(answer, Answer):
+            raise _cancelled()
+        return write_result(host, answer, outcome, session_id)
+
+    async def _converse(self, session: Requester, host: RequesterHost, partner: Partner) -> Outcome:
         node, agency = self._node, partner.file.agency_id
         try:
             async with AsyncExitStack() as stack:
@@ -99,7 +109,7 @@ class Query:
                 )
                 channel = ResumingChannel(session, stream, again)
                 stack.callback(channel.close)
-                runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
+                runner = Runner(session, channel, host, node.executor, host.spools(), node.now_ms)
                 self._runner = runner
                 with node.sessions.session(runner, agency, Role.REQUESTER):
                     outcome = await runner.run()

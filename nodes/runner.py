@@ -24,6 +24,7 @@ from nodes.spool import Spools
 from protocol.effects import (
     Admission,
     Admit,
+    Adopt,
     Append,
     Charge,
     Completed,
@@ -36,8 +37,10 @@ from protocol.effects import (
     Evidence,
     JobFailed,
     Join,
+    Merge,
     ReadItems,
     ReadNotes,
+    ReadRelease,
     ReadRows,
     Received,
     Rejection,
@@ -94,6 +97,7 @@ class Host(Protocol):
     def read_items(self, effect: ReadItems) -> Items: ...
     def read_notes(self, effect: ReadNotes) -> bytes: ...
     def keep(self, effect: Evidence) -> None: ...
+    def synchronise(self, effect: ReadRelease | Merge | Adopt, spools: Spools) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +300,8 @@ class Runner:
                 )
             case Admit():
                 task = _Task(partial(host.admit, effect), effect.token)
+            case ReadRelease() | Merge() | Adopt():
+                task = _Task(partial(host.synchronise, effect, spools), effect.token)
             case ConsumeSeed():
                 task = _Task(partial(host.consume_seed, effect), effect.token)
             case Charge():

@@ -31,8 +31,8 @@ from nodes.resuming import ResumingChannel, Return, resumed_ctx
 from nodes.runner import Outcome, Runner
 from protocol.effects import Answer
 from protocol.errors import ConnectionLostError, Reason
-from protocol.intersect import IntersectResponder
 from protocol.messages import Role
+from protocol.responders import AnyResponder
 
 MAX_CALLS: Final = 1_024
 MAX_STREAMS_PER_CONNECTION: Final = 32
@@ -166,7 +166,7 @@ class Service:
         elif not node.sessions.has_room(agency):
             turn_away = Reason.BUSY
         host = ResponderHost(node, partner, turn_away)
-        session = IntersectResponder(node.local, fresh_secrets(), node.identity.signer, peer(partner))
+        session = AnyResponder(node.local, fresh_secrets(), node.identity.signer, peer(partner))
         channel = ResumingChannel(session, stream, Return(node.config.limits.resume_seconds), first)
         runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
         with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):

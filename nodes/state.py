@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -41,10 +42,23 @@ CREATE TABLE IF NOT EXISTS budgets (
     elements INTEGER NOT NULL, charged INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS budgets_by_day ON budgets (day, partner, data_set);
+CREATE TABLE IF NOT EXISTS epoch_charges (
+    epoch TEXT NOT NULL, session BLOB NOT NULL, release INTEGER NOT NULL, elements INTEGER NOT NULL,
+    charged INTEGER NOT NULL, PRIMARY KEY (epoch, session, release)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
 CREATE TABLE IF NOT EXISTS restores (at_ms INTEGER NOT NULL) STRICT;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class EpochAccount:
+    """What an epoch of this node's may cost its partner in all, and since when."""
+
+    id: str
+    opened_ms: int
+    cap_elements: int
 
 
 class State:
@@ -122,16 +136,56 @@ class State:
             ).rowcount
             if changed != 1:
                 raise ReservationError(f"expected a reservation of at least {elements} elements, got none")
+            connection.execute("UPDATE epoch_charges SET charged = 1 WHERE session = ?", (session,))
 
     def release(self, session: bytes, now_ms: int) -> None:
         """Give back what a session reserved and never charged; a charge stays. Without a reservation, do nothing."""
         with self._at(now_ms) as connection:
             connection.execute("DELETE FROM budgets WHERE session = ? AND charged = 0", (session,))
+            connection.execute("DELETE FROM epoch_charges WHERE session = ? AND charged = 0", (session,))
 
     def release_all(self, now_ms: int) -> None:
         """Give back all reservations: a node does so when it starts, because sessions do not outlive it."""
         with self._at(now_ms) as connection:
             connection.execute("DELETE FROM budgets WHERE charged = 0")
+            connection.execute("DELETE FROM epoch_charges WHERE charged = 0")
+
+    def reserve_in_epoch(self, session: bytes, epoch: EpochAccount, elements: int, now_ms: int) -> None:
+        """Set elements of an epoch's cap aside for the evaluations of a question. `charge` and `release` cover them.
+
+        Raises:
+            BudgetError: the rest of the cap is smaller, or unknown since a restore.
+        """
+        with self._at(now_ms) as connection:
+            self._reserve_in_epoch(connection, session, epoch, 0, elements)
+
+    def reserve_release(self, session: bytes, epoch: EpochAccount, release: int, now_ms: int) -> int:
+        """Set aside what a release costs: all evaluations of the epoch so far, because it answers them again.
+
+        Returns: how many elements that is; none for a release that was charged before.
+
+        Raises:
+            BudgetError: as `reserve_in_epoch`.
+        """
+        with self._at(now_ms) as connection:
+            paid = "SELECT 1 FROM epoch_charges WHERE epoch = ? AND release = ? AND charged = 1"
+            if self._exists(connection, paid, epoch.id, release):
+                return 0
+            (elements,) = connection.execute(
+                "SELECT coalesce(sum(elements), 0) FROM epoch_charges WHERE epoch = ? AND release = 0", (epoch.id,)
+            ).fetchone()
+            self._reserve_in_epoch(connection, session, epoch, release, elements)
+            return int(elements)
+
+    def used_in_epoch(self, epoch_id: str) -> int:
+        """Return what is reserved and charged of an epoch's cap."""
+        with self._database.reading() as connection:
+            return self._used_in_epoch(connection, epoch_id)
+
+    def forget_epoch(self, epoch_id: str, now_ms: int) -> None:
+        """Drop the account of an epoch that has ended."""
+        with self._at(now_ms) as connection:
+            connection.execute("DELETE FROM epoch_charges WHERE epoch = ?", (epoch_id,))
 
     def used_elements(self, partner: str, data_set: str, now_ms: int) -> int:
         """Return what is reserved and charged today."""
@@ -197,6 +251,25 @@ class State:
         """Time of the latest restore; -1 without any."""
         (at_ms,) = connection.execute("SELECT coalesce(max(at_ms), -1) FROM restores").fetchone()
         return int(at_ms)
+
+    def _reserve_in_epoch(
+        self, connection: sqlite3.Connection, session: bytes, epoch: EpochAccount, release: int, elements: int
+    ) -> None:
+        if self._restored_ms(connection) >= epoch.opened_ms:
+            raise BudgetError("expected an epoch whose account is known, got one from before a restore")
+        used = self._used_in_epoch(connection, epoch.id)
+        if used + elements > epoch.cap_elements:
+            left = max(epoch.cap_elements - used, 0)
+            raise BudgetError(f"expected at most {left} of the epoch's {epoch.cap_elements} elements, got {elements}")
+        values = (epoch.id, session, release, elements)
+        connection.execute("INSERT INTO epoch_charges VALUES (?, ?, ?, ?, 0)", values)
+
+    @staticmethod
+    def _used_in_epoch(connection: sqlite3.Connection, epoch_id: str) -> int:
+        (used,) = connection.execute(
+            "SELECT coalesce(sum(elements), 0) FROM epoch_charges WHERE epoch = ?", (epoch_id,)
+        ).fetchone()
+        return int(used)
 
     @staticmethod
     def _exists(connection: sqlite3.Connection, query: str, *values: object) -> bool:

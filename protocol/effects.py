@@ -220,6 +220,8 @@ class Merge:
     """
 
     token: int
+    epoch: str
+    release: int
     list_number: int
     additions: SpoolName
     removals: SpoolName

@@ -176,6 +176,22 @@ class Registry:
                 if version not in (draft.version, previous):
                     self._snapshot(data_set, version).unlink()
 
+    def keep(self, snapshot: Snapshot, path: Path) -> None:
+        """Give a snapshot another name, so that it outlives the imports that follow. `path` lies below the registry.
+
+        Raises:
+            StorageError: it is gone already, or cannot be linked.
+        """
+        try:
+            path.unlink(missing_ok=True)
+            path.hardlink_to(self._snapshot(snapshot.data_set, snapshot.version))
+        except OSError as cause:
+            raise StorageError(f"expected to keep a snapshot as {path}, got: {cause.strerror}") from None
+
+    def kept(self, path: Path, data_set: str, version: int) -> Snapshot:
+        """Open a snapshot that was kept."""
+        return Snapshot(path, self.key, data_set, version)
+
     def _folder(self, data_set: str) -> Path:
         if not DATA_SET.fullmatch(data_set):
             raise DataSetNameError(f"expected a data set's name ({DATA_SET_HINT}), got another")

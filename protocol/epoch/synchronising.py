@@ -102,6 +102,8 @@ class SyncRequester(Requester):
             return
         merge = partial(
             Merge,
+            epoch=release.epoch,
+            release=release.number,
             list_number=number,
             additions=("partner-tags", 2 * number),
             removals=("partner-tags", 2 * number + 1),
