@@ -19,6 +19,7 @@ from nodes.executor import Executor
 from nodes.home import FILE_MODE, Home, make_folder
 from nodes.identity import Identity, load_identity
 from nodes.ledger import Entry, Event, Ledger
+from nodes.metrics import Metrics
 from nodes.partners import Partner, PartnerBook
 from nodes.policy import RuleBook
 from nodes.registry import Registry
@@ -47,6 +48,7 @@ class Node:
     registry: Registry
     executor: Executor
     sessions: Sessions
+    metrics: Metrics
 
     @staticmethod
     def now_ms() -> int:
@@ -127,6 +129,7 @@ def open_node(home: Home) -> Iterator[Node]:
             registry=Registry(config.paths.registry, identity.storage_key, config.realm),
             executor=executor,
             sessions=Sessions(config.limits),
+            metrics=Metrics(),
         )
         ledger.append(Entry(event=Event.STOPPED), Node.now_ms())
 

@@ -79,8 +79,10 @@ class Query:
             raise TooManySessionsError("expected room for one more session, got none")
         host = self._host(partner)
         try:
-            session = await node.executor.storage(host.prepare)
-            outcome = await self._converse(session, host, partner)
+            with node.metrics.beginning(Role.REQUESTER):
+                session = await node.executor.storage(host.prepare)
+                outcome = await self._converse(session, host, partner)
+            node.metrics.session_ended(Role.REQUESTER, outcome, host.elements)
             report(outcome, agency, session.session_id, Role.REQUESTER)
             if outcome.error is not None:
                 raise outcome.error

@@ -129,9 +129,10 @@ class Service:
 
     async def _session(self, _: object, context: Any) -> None:
         try:
-            partner = self._partner(context)
-            with self._node.sessions.stream(partner.file.agency_id):
-                await self._answer(partner, context)
+            with self._node.metrics.beginning(Role.RESPONDER):
+                partner = self._partner(context)
+                with self._node.sessions.stream(partner.file.agency_id):
+                    await self._answer(partner, context)
         except NodeError as error:
             log.warning(line("turned-away", peer=context.peer(), code=error.code))
             await _abort(context, error)
@@ -175,6 +176,7 @@ class Service:
             await node.executor.storage(_keep_answer, host, outcome, session.session_id)
             await node.executor.storage(host.close)
         channel.close()
+        node.metrics.session_ended(Role.RESPONDER, outcome, host.elements)
         report(outcome, agency, session.session_id, Role.RESPONDER)
 
     async def _go_on(self, partner: Partner, stream: StreamChannel, first: bytes, ctx: bytes) -> None:

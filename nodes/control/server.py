@@ -28,6 +28,7 @@ from nodes.control import wire
 from nodes.errors import ControlError, ListenError, NodeError, NotRunningError, OperatorUnknownError
 from nodes.logs import line, where
 from nodes.mandate import parse_mandate
+from nodes.metrics import CONTENT_TYPE
 from nodes.node import Node
 from nodes.partners import Partner, Status
 from nodes.querying import Query
@@ -62,6 +63,7 @@ class ControlServer:
                 web.post(wire.QUERIES_PATH, self._query),
                 web.delete(wire.QUERIES_PATH + "/{query}", self._cancel),
                 web.post(wire.STOP_PATH, self._stop_node),
+                web.get(wire.METRICS_PATH, self._metrics),
             ]
         )
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=5.0)
@@ -135,6 +137,11 @@ class ControlServer:
             except Exception as error:
                 facts |= {"reachable": False, "error": wire.error_json(error)}
         return facts
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        node = self._node
+        text = await node.executor.storage(node.metrics.render, node, node.sessions.underway, node.now_ms())
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     async def _stop_node(self, request: web.Request) -> web.Response:
         log.info(line("stop-requested", operator=request[_OPERATOR].id))

@@ -19,6 +19,7 @@ STATUS_PATH: Final = "/v1/status"
 PARTNERS_PATH: Final = "/v1/partners"
 QUERIES_PATH: Final = "/v1/queries"
 STOP_PATH: Final = "/v1/stop"
+METRICS_PATH: Final = "/metrics"  # where Prometheus looks; the format is its own, so is the version
 
 MAX_REQUEST_BYTES: Final = 65_536  # a mandate and a few names
 MAX_EVENT_BYTES: Final = 65_536  # one line of a query's stream
