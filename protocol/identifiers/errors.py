@@ -83,3 +83,15 @@ class CheckDigitError(IdentifierError):
     """The right shape, but its check digits or checksum do not fit: a typing or reading mistake."""
 
     code = "check-digit"
+
+
+class DateError(IdentifierError):
+    """Not a date of the Gregorian calendar in a form that is known, or a range that is too wide."""
+
+    code = "bad-date"
+
+
+class NotDistinctiveError(IdentifierError):
+    """A common name beside a vague date: equal values would mostly belong to strangers."""
+
+    code = "not-distinctive"

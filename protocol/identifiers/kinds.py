@@ -31,6 +31,7 @@ from protocol.identifiers.errors import (
     WrongFormatError,
 )
 from protocol.identifiers.folding import fold_number
+from protocol.identifiers.names import MAX_KEYS, name_keys
 from protocol.identifiers.phones import canonical_phone
 from protocol.identifiers.plates import canonical_plate
 from protocol.identifiers.wallets import canonical_address
@@ -205,5 +206,6 @@ _ALL: Final = (
     Kind("e-mail", 9, ("address",), Strength.STRONG, _exact(canonical_email)),
     Kind("vehicle-plate", 10, ("country", "plate"), Strength.CANDIDATE, _exact(canonical_plate)),
     Kind("imei", 11, ("number",), Strength.STRONG, _exact(_imei)),
+    Kind("name-dob", 12, ("name", "date"), Strength.CANDIDATE, name_keys, MAX_KEYS),
 )
 KINDS: Final = MappingProxyType({kind.name: kind for kind in _ALL})

@@ -11,7 +11,22 @@ import json
 from functools import cache
 from typing import Any, Final
 
-from protocol.identifiers import base_encodings, countries, emails, folding, kinds, mrz, phones, plates, wallets
+from protocol.identifiers import (
+    base_encodings,
+    countries,
+    dates,
+    emails,
+    folding,
+    kinds,
+    mrz,
+    name_letters,
+    name_parts,
+    name_sounds,
+    names,
+    phones,
+    plates,
+    wallets,
+)
 
 # Raise it with every change to a procedure (the code of a rule); a change to a table changes the hash by itself.
 # tests/unit/protocol/identifiers pins the hash and the vectors, so that neither can change unnoticed.
@@ -28,6 +43,9 @@ _PROCEDURES: Final = {
     "e-mail": "blanks off; lower case; form; the provider's domain and what it ignores",
     "vehicle-plate": "look-alikes and accents to A-Z; fold; length; some digit",
     "imei": "fold; label off; form; Luhn if there is a check digit; 14 digits",
+    "name-dob": "fold letters; titles and particles off; Latin letters; compounds; variants; skeletons; smallest sets "
+    "of skeletons with enough bits beside a day or a month; whole name if no part has enough beside a day",
+    "date": "fold; one of the forms; day and month of at most twelve in ascending order; a year has twelve months",
     "mrz": "blanks off; TD1, TD2 or TD3 by length; all check digits; century from the expiry",
     "country": "name key; exact match in the table; alpha-3",
 }
@@ -76,6 +94,39 @@ def document() -> dict[str, Any]:
             "providers": {domain: list(rule) for domain, rule in emails.PROVIDERS.items()},
         },
         "plates": [plates.LOOK_ALIKES, plates.SAUDI_LETTERS, plates.COUNTRY_MARKS],
+        "names": {
+            "letters": [name_letters.LETTERS, name_letters.COMPOSED, list(name_letters.DROPPED)],
+            "words": [name_parts.WORD_BREAKS, name_parts.WORD_DROPPED, name_parts.MIN_WORDS, name_parts.MAX_WORDS],
+            "left out": [name_parts.PARTICLES, name_parts.TITLES],
+            "compounds": [
+                name_parts.SERVANT,
+                name_parts.FATHER,
+                name_parts.FAITH,
+                name_parts.GOD,
+                name_parts.SERVANT_OF,
+                name_parts.GOD_ALONE,
+                name_parts.SON_OF,
+                name_parts.OF_FAITH,
+            ],
+            "variants": name_parts.VARIANTS,
+            "latin": [name_sounds.ARABIC, name_sounds.CYRILLIC],
+            "before": [list(name_sounds.CYRILLIC_RULES), list(name_sounds.ARABIC_RULES)],
+            "after": [list(name_sounds.ARABIC_ARTICLE), list(name_sounds.ARABIC_FINAL), name_sounds.ARTICLE],
+            "classes": [list(name_sounds.RULES), name_sounds.AMBIGUOUS],
+            "coarser": [list(name_sounds.COARSER), name_sounds.SHORT, name_sounds.MAX_READINGS],
+            "bits": [list(names.BITS), names.COMMON, names.DAY_BITS, names.NEW_YEAR_BITS, names.MONTH_BITS],
+            "keys": [
+                names.MAX_KEYS,
+                names.MAX_WORDS_IN_KEY,
+                names.MAX_COMBINED_WORDS,
+                names.MAX_WORDS_IN_WHOLE,
+                names.EXACT,
+            ],
+        },
+        "dates": {
+            "years": [dates.FIRST_YEAR, dates.LAST_YEAR, dates.MAX_YEARS, dates.ABOUT_YEARS],
+            "words": [list(dates.MONTHS), dates.ABOUT, dates.BETWEEN, dates.UNTIL],
+        },
         "mrz": [list(mrz.WEIGHTS), mrz.VALUES, mrz.ISSUERS, mrz.FIRST_EXPIRY_YEAR],
         "wallets": {
             "base58": [base_encodings.BITCOIN_ALPHABET, base_encodings.RIPPLE_ALPHABET],

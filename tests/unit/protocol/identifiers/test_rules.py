@@ -57,7 +57,7 @@ def test_no_canonical_value_is_the_beginning_of_another() -> None:
 def test_kinds_and_tags_are_distinct_and_stable() -> None:
     assert [(k.name, k.tag) for k in KINDS.values()] == [
         ("passport", 1), ("passport-number", 2), ("national-id", 3), ("iban", 4), ("imo", 5), ("crypto-wallet", 6),
-        ("tax-id", 7), ("phone", 8), ("e-mail", 9), ("vehicle-plate", 10), ("imei", 11),
+        ("tax-id", 7), ("phone", 8), ("e-mail", 9), ("vehicle-plate", 10), ("imei", 11), ("name-dob", 12),
     ]  # fmt: skip
 
 
