@@ -25,6 +25,7 @@ from nodes.registry import Registry
 from nodes.state import State
 from protocol.disclosure import DISCLOSURES, Disclosure
 from protocol.identifiers import KINDS
+from protocol.messages import Variant
 
 PARTNER_ELEMENTS: Final = 1_000_000  # for which the cost of an unknown partner's list is told
 
@@ -80,7 +81,7 @@ class Explanation:
     @property
     def disclosure(self) -> Disclosure:
         """Who learns what."""
-        return DISCLOSURES[self.request.reveals]
+        return DISCLOSURES[Variant.FRESH_KEYS, self.request.reveals]
 
     @property
     def estimate(self) -> Estimate:

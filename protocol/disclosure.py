@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from protocol.messages import Reveals
+from protocol.messages import Reveals, Variant
 
 T = TypeVar("T")
 
@@ -64,6 +64,18 @@ _SEALED: Final = f"{_ONE_MORE}, ChaCha20-Poly1305"
 
 _ASKED_AND_HELD: Final = Statement(
     Learner.REQUESTER, "which of the identifiers that it asked about are held too", Adversary.MALICIOUS, _ONE_MORE
+)
+_WATCHED: Final = Statement(
+    Learner.REQUESTER,
+    "which of the identifiers that it asked about since the epoch began are held, at each release until it ends",
+    Adversary.MALICIOUS,
+    _ONE_MORE,
+)
+_CHANGES: Final = Statement(
+    Learner.REQUESTER,
+    "how many identifiers of each kind a release adds and removes",
+    Adversary.QUANTUM_LATER,
+    _TOLD,
 )
 _SIZES_OF_RESPONDER: Final = Statement(
     Learner.REQUESTER, "how many identifiers of each kind the responder holds", Adversary.QUANTUM_LATER, _TOLD
@@ -119,6 +131,10 @@ _CHOICE: Final = (
     "The requester chooses whom it asks about: rules, budget and both ledgers limit that, mathematics does not."
 )
 _GROWTH: Final = "The sizes of two sessions show how the lists grew or shrank in between."
+_WATCH: Final = (
+    "In an epoch one evaluation is a standing watch on that identifier, for it shows with every release whether it came "
+    "or went: so each release charges all earlier evaluations again."
+)
 _LATER: Final = (
     "Whoever receives tags and keeps them could try identifiers on them with a quantum computer later: the responder "
     "sends tags, and where the answer goes to both, the requester too."
@@ -128,18 +144,26 @@ _FIRST: Final = (
 )
 
 
-def _disclosure(reveals: Reveals) -> Disclosure:
-    to_both, with_notes = reveals.to_both, reveals.with_notes
-    requester = [_ASKED_AND_HELD, *([_NOTES_OF_RESPONDER] if with_notes else []), _SIZES_OF_RESPONDER]
+def _disclosure(variant: Variant, reveals: Reveals) -> Disclosure:
+    to_both, with_notes, epoch = reveals.to_both, reveals.with_notes, variant is Variant.EPOCH_KEY
+    requester = [_WATCHED if epoch else _ASKED_AND_HELD, *([_NOTES_OF_RESPONDER] if with_notes else [])]
+    requester += [_SIZES_OF_RESPONDER, *([_CHANGES] if epoch else [])]
     responder = [_THE_QUESTION, _SIZES_OF_REQUESTER, _HELD_AND_ASKED if to_both else _NOTHING_ELSE]
     responder += [_NOTES_OF_REQUESTER] if to_both and with_notes else []
     statements = (*requester, _COMMITMENT_OF_RESPONDER, *responder, _COMMITMENT_OF_REQUESTER, _TRAFFIC)
     caveats = (_LEADS_BOTH, _FIRST) if to_both else (_LEADS,)
-    return Disclosure(statements, (*caveats, _CHOICE, _GROWTH, _LATER))
+    return Disclosure(statements, (*caveats, *([_WATCH] if epoch else []), _CHOICE, _GROWTH, _LATER))
 
 
-DISCLOSURES: Final[Mapping[Reveals, Disclosure]] = MappingProxyType(
-    {reveals: _disclosure(reveals) for reveals in Reveals}
+# Every question that the protocol knows.
+DISCLOSURES: Final[Mapping[tuple[Variant, Reveals], Disclosure]] = MappingProxyType(
+    {
+        question: _disclosure(*question)
+        for question in (
+            *((Variant.FRESH_KEYS, reveals) for reveals in Reveals),
+            (Variant.EPOCH_KEY, Reveals.SHARED_IDENTIFIERS),
+        )
+    }
 )
 
 
@@ -152,13 +176,13 @@ def as_markdown() -> str:
         "| --- | --- | --- | --- | --- |",
         *(
             f"| {s.learner} | {s.learns} | {s.adversary} | {s.assumption} | "
-            f"{_answers(r for r, d in DISCLOSURES.items() if s in d.statements)} |"
+            f"{_questions(q for q, d in DISCLOSURES.items() if s in d.statements)} |"
             for s in sorted(statements, key=lambda s: list(Learner).index(s.learner))
         ),
         "",
         "What no protocol prevents:",
         "",
-        *(f"- {c} ({_answers(r for r, d in DISCLOSURES.items() if c in d.caveats)})" for c in caveats),
+        *(f"- {c} ({_questions(q for q, d in DISCLOSURES.items() if c in d.caveats)})" for c in caveats),
         "",
     ]
     return "\n".join(lines)
@@ -168,6 +192,12 @@ def _distinct(values: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(values))
 
 
-def _answers(members: Iterable[Reveals]) -> str:
-    found = list(members)
-    return "all" if len(found) == len(Reveals) else ", ".join(f"`{member}`" for member in found)
+def _questions(found: Iterable[tuple[Variant, Reveals]]) -> str:
+    questions = list(found)
+    if len(questions) == len(DISCLOSURES):
+        return "all"
+    if all(question in questions for question in DISCLOSURES if question[0] is Variant.FRESH_KEYS):
+        return "all with fresh keys"
+    return ", ".join(
+        "in an epoch" if variant is Variant.EPOCH_KEY else f"`{reveals}`" for variant, reveals in questions
+    )

@@ -12,11 +12,12 @@ import pytest
 from nodes.error_table import ExitCode
 from nodes.explain import KnownSize, told_sizes
 from protocol.disclosure import DISCLOSURES
-from protocol.messages import Reveals
+from protocol.messages import Reveals, Variant
 from tests.cli.command import accord_process
 from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, number, rules
 
 SIZE = 7
+ASKED = (Variant.FRESH_KEYS, Reveals.SHARED_IDENTIFIERS)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,8 @@ def test_all_of_it_in_json(north: NodeUnderTest) -> None:
     outcome = north.must(*explained(north, "--json"))
     found = outcome.json
     assert found["lists"] == [{"kind": "passport-number", "strength": "candidate", "own": SIZE, "partner": None}]
-    assert found["learns"] == [asdict(s) for s in DISCLOSURES[Reveals.SHARED_IDENTIFIERS].statements]
-    assert found["caveats"] == list(DISCLOSURES[Reveals.SHARED_IDENTIFIERS].caveats)
+    assert found["learns"] == [asdict(s) for s in DISCLOSURES[ASKED].statements]
+    assert found["caveats"] == list(DISCLOSURES[ASKED].caveats)
     assert found["decision"] == {"allowed": True, "ground": "allowed", "rule": "outgoing-south"}
     assert found["budget"] == {"charged": SIZE, "used": 0, "limit": 100_000_000, "left": 100_000_000 - SIZE}
     assert (found["partner"], found["asked"], found["data_set"]) == ("south", "suspects", "suspects")
@@ -68,7 +69,7 @@ def test_all_of_it_in_json(north: NodeUnderTest) -> None:
 
 def test_in_words(north: NodeUnderTest) -> None:
     said = north.must(*explained(north)).out
-    disclosure = DISCLOSURES[Reveals.SHARED_IDENTIFIERS]
+    disclosure = DISCLOSURES[ASKED]
     for statement in disclosure.statements:
         assert statement.learns in said and statement.assumption in said and statement.adversary in said
     assert all(caveat in said for caveat in disclosure.caveats)
@@ -149,7 +150,7 @@ def test_on_a_terminal_the_operator_is_asked(north: NodeUnderTest, typed: bytes,
     os.close(terminal)
     assert os.waitstatus_to_exitcode(status) == ends, seen
     said = seen.decode().replace("\r\n", "\n")
-    for statement in DISCLOSURES[Reveals.SHARED_IDENTIFIERS].statements:
+    for statement in DISCLOSURES[ASKED].statements:
         assert (statement.learns in said) == (statement.learner != "network")
     assert "7 of kind passport-number" in said
     assert "allowed by outgoing-south" in said

@@ -9,7 +9,7 @@ import pytest
 import protocol
 from protocol.codec import decode_packet
 from protocol.disclosure import DISCLOSURES, Adversary, Learner, as_markdown
-from protocol.messages import PacketType, Reveals
+from protocol.messages import PacketType, Reveals, Variant
 from tests.sim.host import Simulation, question
 
 THREAT_MODEL = Path(protocol.__file__).parents[1] / "docs" / "threat-model.md"
@@ -18,7 +18,8 @@ THEIRS = {"passport": [b"b", b"c", b"d", b"e"], "iban": []}
 
 
 def learned(reveals: Reveals, learner: Learner) -> str:
-    return "; ".join(s.learns for s in DISCLOSURES[reveals].statements if s.learner is learner)
+    found = DISCLOSURES[Variant.FRESH_KEYS, reveals].statements
+    return "; ".join(s.learns for s in found if s.learner is learner)
 
 
 def test_the_threat_model_shows_the_table() -> None:
@@ -28,15 +29,24 @@ def test_the_threat_model_shows_the_table() -> None:
     assert shown == as_markdown(), "paste protocol.disclosure.as_markdown() between the marks"
 
 
-@pytest.mark.parametrize("reveals", Reveals)
-def test_every_answer_says_what_everybody_learns(reveals: Reveals) -> None:
-    disclosure = DISCLOSURES[reveals]
+@pytest.mark.parametrize("asked", DISCLOSURES)
+def test_every_question_says_what_everybody_learns(asked: tuple[Variant, Reveals]) -> None:
+    disclosure = DISCLOSURES[asked]
     assert {s.learner for s in disclosure.statements} == set(Learner)
     assert len(set(disclosure.statements)) == len(disclosure.statements)
     assert disclosure.caveats
     for statement in disclosure.statements:
         assert statement.learns and statement.assumption and statement.adversary in Adversary
         assert "|" not in statement.learns + statement.assumption, "it stands in a table"
+
+
+def test_every_kind_of_answer_is_there_and_an_epoch_says_what_it_adds() -> None:
+    assert {reveals for variant, reveals in DISCLOSURES if variant is Variant.FRESH_KEYS} == set(Reveals)
+    assert {variant for variant, _ in DISCLOSURES} == set(Variant)
+    fresh = DISCLOSURES[Variant.FRESH_KEYS, Reveals.SHARED_IDENTIFIERS]
+    epoch = DISCLOSURES[Variant.EPOCH_KEY, Reveals.SHARED_IDENTIFIERS]
+    assert [s.learner for s in epoch.statements if s not in fresh.statements] == [Learner.REQUESTER] * 2
+    assert [caveat for caveat in epoch.caveats if "standing watch" in caveat and caveat not in fresh.caveats]
 
 
 @pytest.mark.parametrize("reveals", Reveals)
@@ -62,7 +72,9 @@ def test_statements_follow_what_the_sessions_do(reveals: Reveals) -> None:
     assert any(getattr(answers[1].result, "notes", ())) == ("the requester's note" in responder)
 
     requester_sends_tags = PacketType.TAGS in session.requester.sent
-    assert requester_sends_tags == any("sends its tags first" in c for c in DISCLOSURES[reveals].caveats)
+    assert requester_sends_tags == any(
+        "sends its tags first" in c for c in DISCLOSURES[Variant.FRESH_KEYS, reveals].caveats
+    )
     if requester_sends_tags:
         senders = [role for role, packet in session.trace if decode_packet(packet).type is PacketType.TAGS]
         assert senders[0] == "requester"
