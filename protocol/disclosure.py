@@ -132,8 +132,8 @@ _CHOICE: Final = (
 )
 _GROWTH: Final = "The sizes of two sessions show how the lists grew or shrank in between."
 _WATCH: Final = (
-    "In an epoch one evaluation is a standing watch on that identifier, for it shows with every release whether it came "
-    "or went: so each release charges all earlier evaluations again."
+    "In an epoch one evaluation is a standing watch on its identifier: every release shows whether it came "
+    "or went, and charges all earlier evaluations again."
 )
 _LATER: Final = (
     "Whoever receives tags and keeps them could try identifiers on them with a quantum computer later: the responder "
