@@ -115,6 +115,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("NOT_FOUND", ExitCode.CONFIGURATION): {
         "unknown-epoch": "See `accord epoch list`; an epoch that ended is replaced by another: `accord epoch sync`.",
+        "unknown-version": "Compare versions that are kept: the current one and the one before it.",
         "unknown-data-set": "See `accord registry list`; import records with `accord registry import`.",
     },
     ("UNAUTHENTICATED", ExitCode.CONFIGURATION): {

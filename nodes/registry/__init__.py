@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodes.registry.csv_reader import csv_source
+from nodes.registry.diff import SnapshotDiff, compare
 from nodes.registry.importing import import_source
 from nodes.registry.mapping import load_mapping
 from nodes.registry.ofac import ofac_source
@@ -17,7 +18,9 @@ __all__ = [
     "Record",
     "Registry",
     "Snapshot",
+    "SnapshotDiff",
     "Source",
+    "compare",
     "csv_source",
     "import_source",
     "load_mapping",

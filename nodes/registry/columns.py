@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,20 @@ class Column:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+
+def padded(data: bytes | bytearray, lengths: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return identifiers, given end to end, as rows of one width.
+
+    Canonical values are prefix-free, so filling them up with zeros keeps them distinct and in order.
+
+    Args:
+        lengths: of the identifiers; at least one.
+    """
+    width = int(lengths.max())
+    rows = np.zeros((len(lengths), width), dtype=np.uint8)
+    rows[np.arange(width) < lengths[:, None]] = np.frombuffer(data, dtype=np.uint8)
+    return rows
 
 
 class ColumnBuilder:
@@ -71,10 +85,8 @@ class ColumnBuilder:
         if not len(lengths):
             nothing = np.zeros(0, dtype=np.uint32)
             return Column(b"", np.zeros(1, dtype=np.uint32), nothing, np.zeros(1, dtype=np.uint32))
-        # Canonical values are prefix-free, so filling them up with zeros keeps them distinct and in order.
-        width = int(lengths.max())
-        rows = np.zeros((len(lengths), width), dtype=np.uint8)
-        rows[np.arange(width) < lengths[:, None]] = np.frombuffer(self._data, dtype=np.uint8)
+        rows = padded(self._data, lengths)
+        width = rows.shape[1]
         self._data = bytearray()
         order = np.argsort(rows.view(f"S{width}").ravel(), kind="stable")
         rows, lengths, holders = rows[order], lengths[order], holders[order]

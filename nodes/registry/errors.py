@@ -44,6 +44,12 @@ class DataSetUnknownError(NodeError):
     reason = Reason.POLICY
 
 
+class VersionUnknownError(NodeError):
+    """A version of a data set that is not kept."""
+
+    code = "unknown-version"
+
+
 class SnapshotError(NodeError):
     """A snapshot opens but its content does not fit together."""
 

@@ -28,6 +28,7 @@ from nodes.registry.errors import (
     SnapshotError,
     SnapshotProfileError,
     SourceRealmError,
+    VersionUnknownError,
 )
 from nodes.registry.snapshot import Snapshot
 from protocol.identifiers import profile_hash
@@ -106,8 +107,17 @@ class Registry:
             raise
         return snapshot
 
-    def inspect(self, data_set: str) -> Snapshot:
-        """Open the current snapshot to look at it, whatever its profile and realm."""
+    def inspect(self, data_set: str, version: int | None = None) -> Snapshot:
+        """Open the current snapshot, or another that is kept, to look at it, whatever its profile and realm.
+
+        Raises:
+            VersionUnknownError: this version is not kept.
+        """
+        if version is not None:
+            kept = self.versions(data_set)
+            if version not in kept:
+                raise VersionUnknownError(f"expected a version that is kept ({', '.join(map(str, kept))}), got another")
+            return Snapshot(self._snapshot(data_set, version), self.key, data_set, version)
         return self._opened(data_set, lambda path, version: Snapshot(path, self.key, data_set, version))
 
     def open_sealed(self, data_set: str) -> tuple[int, BinaryIO]:
@@ -131,6 +141,13 @@ class Registry:
                 if path.exists():
                     raise  # else two imports have passed since the pointer was read
         raise SnapshotError(f"expected version {version} of {data_set}, got a pointer to a snapshot that is not there")
+
+    def versions(self, data_set: str) -> list[int]:
+        """Return the versions that are kept, ascending, the current one last. Raises DataSetUnknownError."""
+        current = self._current(data_set)
+        if current is None:
+            raise DataSetUnknownError("expected the name of a data set of this node, got another")
+        return sorted(version for version in self._versions(self._folder(data_set)) if version <= current)
 
     @contextmanager
     def importing(self, data_set: str) -> Iterator[Draft]:

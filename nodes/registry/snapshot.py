@@ -120,6 +120,11 @@ class Snapshot:
             self.close()
             raise
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of the profile that made it, in its order."""
+        return tuple(self._kinds)
+
     def size(self, kind: str) -> int:
         """Number of distinct identifiers of a kind."""
         return self._kinds[kind]["size"] if kind in self._kinds else 0
@@ -185,7 +190,7 @@ class Snapshot:
         for start in range(0, self._file.size, CHUNK_BYTES):
             self._file.read(start, min(CHUNK_BYTES, self._file.size - start))
         root = RootHash(self.profile_hash)
-        for kind in self._kinds:  # of the profile that made it, in its order
+        for kind in self.kinds:
             for block in self.blocks(kind):
                 self._check_block(kind, block)
             root.kind(kind, self.size(kind), self._part(kind, "offsets"), self._part(kind, "data"))
