@@ -81,18 +81,22 @@ class Explanation:
     @property
     def disclosure(self) -> Disclosure:
         """Who learns what."""
-        return DISCLOSURES[Variant.FRESH_KEYS, self.request.reveals]
+        variant = Variant.EPOCH_KEY if self.request.epoch else Variant.FRESH_KEYS
+        return DISCLOSURES[variant, self.request.reveals]
 
     @property
     def estimate(self) -> Estimate:
-        """What it should take, with what is known of the partner's sizes; unknown ones count as nothing."""
-        own = sum(entry.own for entry in self.lists)
-        return self.calibration.estimate(own, sum(entry.partner.elements for entry in self.lists if entry.partner))
+        """What it should take, with what is known of the partner's sizes; unknown ones count as nothing.
+
+        Within an epoch the partner's elements are in the index already, and count as nothing too.
+        """
+        partner = 0 if self.request.epoch else sum(entry.partner.elements for entry in self.lists if entry.partner)
+        return self.calibration.estimate(sum(entry.own for entry in self.lists), partner)
 
     @property
     def partner_known(self) -> bool:
-        """Whether the partner has told its size for every list."""
-        return all(entry.partner is not None for entry in self.lists)
+        """Whether the estimate is for all lists: the partner has told their sizes, or they do not matter."""
+        return bool(self.request.epoch) or all(entry.partner is not None for entry in self.lists)
 
     @property
     def million(self) -> Estimate:
@@ -118,7 +122,8 @@ class Explanation:
             "asked": request.asked,
             "data_set": request.data_set,
             "snapshot": self.snapshot,
-            "query": "intersect",
+            "query": request.facts(()).query,
+            "epoch": request.epoch,
             "reveals": request.reveals.value,
             "operator": request.operator,
             "legal_basis": asdict(request.mandate.legal_basis),
