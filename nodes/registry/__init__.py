@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nodes.registry.csv_reader import csv_source
 from nodes.registry.diff import SnapshotDiff, compare
+from nodes.registry.ftm import ftm_source
 from nodes.registry.importing import import_source
 from nodes.registry.mapping import load_mapping
 from nodes.registry.ofac import ofac_source
@@ -22,6 +23,7 @@ __all__ = [
     "Source",
     "compare",
     "csv_source",
+    "ftm_source",
     "import_source",
     "load_mapping",
     "ofac_source",

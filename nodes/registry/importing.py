@@ -105,11 +105,13 @@ def _gather(row: SourceRecord, number: int, builders: dict[str, ColumnBuilder], 
         report.kinds[name].reject(reason, row.row)
     for name, fields in row.values:
         try:
-            builders[name].add(KINDS[name].canonicalize(*fields), number)
+            keys = KINDS[name].keys(*fields)
         except IdentifierError as error:
             report.kinds[name].reject(error.code, row.row)
-        else:
-            report.kinds[name].merged += 1  # until the column tells how many are distinct
+            continue
+        for key in keys:
+            builders[name].add(key, number)
+        report.kinds[name].merged += len(keys)  # until the column tells how many are distinct
 
 
 def _columns(

@@ -1,0 +1,314 @@
+"""FollowTheMoney entities, one JSON object a line, as Aleph and OpenSanctions export them (flat and nested).
+
+Parsed with the standard library; the names of schemata and properties are those of the public model
+(followthemoney.tech), frozen here. Persons, organizations, vessels and vehicles become records. Passports, other
+identifications, accounts and wallets belong to the record of their holder or owner, wherever in the file that is: the
+file is read twice, first for what has to be attached, then for the records.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from nodes.registry.errors import SourceError, SourceRealmError
+from nodes.registry.source import (
+    MAX_FIELD_CHARACTERS,
+    RawValue,
+    RejectedRow,
+    Rows,
+    Source,
+    SourceRecord,
+    display,
+    passport,
+)
+from nodes.registry.table import REALM_COLUMN
+
+MAX_LINE_BYTES: Final = 1 << 22  # of one entity with all that is nested in it
+MAX_DEPTH: Final = 8  # of nesting; exports use 3
+MAX_ATTACHED: Final = (
+    2_000_000  # documents, accounts and wallets of one file, held while it is read: about 500 bytes each
+)
+
+# Property -> kind, per schema, and the properties of the same entity that name the country.
+_OF_ENTITIES: Final = {"taxNumber": "tax-id", "vatCode": "tax-id", "email": "e-mail", "phone": "phone"}
+_OF_PERSONS: Final = {
+    **_OF_ENTITIES,
+    "passportNumber": "passport",
+    "idNumber": "national-id",
+    "socialSecurityNumber": "national-id",
+}
+SUBJECTS: Final = {
+    "Person": _OF_PERSONS,
+    "LegalEntity": _OF_ENTITIES,
+    "Organization": _OF_ENTITIES,
+    "PublicBody": _OF_ENTITIES,
+    "Company": _OF_ENTITIES,
+    "Vessel": {"imoNumber": "imo"},
+    "Vehicle": {"registrationNumber": "vehicle-plate"},
+}
+DOCUMENTS: Final = {
+    "Passport": {"number": "passport", "passportNumber": "passport", "personalNumber": "national-id"},
+    "Identification": {"number": "national-id"},
+}
+ASSETS: Final = {"BankAccount": {"iban": "iban"}, "CryptoWallet": {"publicKey": "crypto-wallet"}}
+OWNERSHIP: Final = "Ownership"
+# Numbers that one state alone gives out, whatever country the entity names.
+ONE_COUNTRY: Final = {"innCode": ("tax-id", "RUS"), "irsCode": ("tax-id", "USA"), "voenCode": ("tax-id", "AZE")}
+NAMES: Final = ("name", "alias", "previousName")  # of persons; not weakAlias, which others bear too
+MAX_NAMES: Final = 64  # pairs of a name and a date of birth of one person; each has keys, and each key can be probed
+COUNTRIES: Final = ("country", "jurisdiction", "mainCountry")
+PERSONS_COUNTRIES: Final = ("nationality", "citizenship", "country")  # a person's numbers come from the own state
+# ISO 3166-3 codes of the model, for states that broke up or changed their code -> alpha-3.
+FORMER: Final = {
+    "suhh": "SUN", "yucs": "YUG", "csxx": "SCG", "cshh": "CSK", "ddde": "DDR", "ydyd": "YMD", "ydye": "YMD",
+    "anhh": "ANT", "bumm": "MMR", "zrcd": "COD", "tptl": "TLS",
+}  # fmt: skip
+WITH_COUNTRY: Final = ("national-id", "tax-id", "phone", "vehicle-plate")
+
+_PASSPORT: Final = re.compile(r"passport|passeport|pasaporte|travel document", re.IGNORECASE)
+_TAX: Final = re.compile(r"\btax|fiscal|\b(?:TIN|INN|NIF|NIT|RFC|CUIT|VAT)\b", re.IGNORECASE)
+_OTHER: Final = re.compile(r"driv|licen[cs]e|regist|birth|certificate|voter|elector|military|student", re.IGNORECASE)
+_NATIONAL: Final = re.compile(
+    r"national|identity|identification|personal|c[eé]dula|\bID\b|\b(?:SSN|CURP|C\.U\.R\.P\.|DNI|D\.N\.I\.|NIC|CNIC|EGN)\b"
+    r"|social security",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What belongs to one holder: the row that named it first, identifiers, and refused ones."""
+
+    row: int
+    values: list[RawValue] = field(default_factory=list)
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+
+    def extend(self, values: list[RawValue], rejected: list[tuple[str, str]]) -> None:
+        self.values.extend(values)
+        self.rejected.extend(rejected)
+
+
+Attached = dict[str, _Held]  # by the id of the holder
+
+
+def ftm_source(path: Path, realm: str) -> Source:
+    """Return the source for a file of entities.
+
+    Args:
+        realm: of the node. Entities are of the realm `production` unless each says `"accord_realm": "exercise"`.
+    """
+    return Source(path, "ftm", realm, lambda file: _read(file, path.name, realm))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entity:
+    id: str
+    schema: str
+    caption: str
+    values: dict[str, list[str]]
+    nested: list[tuple[str, _Entity]] = field(default_factory=list)  # property, entity
+
+    def ids(self, name: str) -> list[str]:
+        """The entities that a property names, by id or nested."""
+        return self.values.get(name, []) + [entity.id for where, entity in self.nested if where == name]
+
+
+class _BadEntityError(Exception):
+    """Not an entity; the argument says why."""
+
+
+def _read(file: BinaryIO, name: str, realm: str) -> Rows:
+    attached, owned = _attached(file, name)
+    file.seek(0)
+    records = 0
+    for row, found in _entities(file):
+        if isinstance(found, str):
+            yield RejectedRow(row, found)
+            continue
+        entity, said = found
+        if said != realm:
+            raise SourceRealmError(f"{name}: line {row}: expected an entity of realm {realm}, got another")
+        if (record := _record(row, entity, attached, owned)) is not None:
+            records += 1
+            yield record
+    for holder, held in attached.items():  # whose entity is not in this file
+        records += 1
+        yield SourceRecord(held.row, holder, {}, held.values, held.rejected)
+    if not records:
+        raise SourceError(f"{name}: expected FollowTheMoney entities, one a line, got none that can be compared")
+
+
+def _attached(file: BinaryIO, name: str) -> tuple[Attached, set[str]]:
+    """Read what belongs to the records of others. Returns also the accounts and wallets that are owned."""
+    attached: Attached = {}
+    assets: Attached = {}
+    owners: list[tuple[str, str]] = []
+    count = 0
+    for row, found in _entities(file):
+        if isinstance(found, str):
+            continue
+        for entity, parent in _walk(found[0]):
+            if entity.schema == OWNERSHIP:
+                owner_ids, asset_ids = entity.ids("owner"), entity.ids("asset")
+                if parent is not None and parent.schema in ASSETS:
+                    asset_ids = asset_ids or [parent.id]
+                elif parent is not None:
+                    owner_ids = owner_ids or [parent.id]
+                pairs = [(owner, asset) for owner in owner_ids for asset in asset_ids]
+                owners += pairs
+                count += len(pairs)
+            elif entity.schema in DOCUMENTS or entity.schema in ASSETS:
+                holders = _holders(entity, parent)
+                found_values = _values(entity)
+                for holder in holders:
+                    attached.setdefault(holder, _Held(row)).extend(*found_values)
+                if not holders:
+                    assets.setdefault(entity.id, _Held(row)).extend(*found_values)
+                count += max(1, len(holders))
+            if count > MAX_ATTACHED:
+                raise SourceError(f"{name}: expected at most {MAX_ATTACHED} documents and accounts, got more: split it")
+    owned = set()
+    for owner, asset in owners:
+        if held := assets.get(asset):
+            attached.setdefault(owner, _Held(held.row)).extend(held.values, held.rejected)
+            owned.add(asset)
+    return attached, owned
+
+
+def _holders(entity: _Entity, parent: _Entity | None) -> list[str]:
+    return entity.ids("holder") or ([parent.id] if parent is not None and parent.schema in SUBJECTS else [])
+
+
+def _record(row: int, entity: _Entity, attached: Attached, owned: set[str]) -> SourceRecord | None:
+    """Return the record of an entity of its own; None for what belongs to another, or is nothing to compare."""
+    if entity.schema in DOCUMENTS or entity.schema in ASSETS:
+        if entity.id in owned or _holders(entity, None):
+            return None
+    elif entity.schema not in SUBJECTS:
+        return None
+    own = _Held(row)
+    own.extend(*_values(entity))
+    if held := attached.pop(entity.id, None):
+        own.extend(held.values, held.rejected)
+    names = [(name, date) for name in _said(entity, NAMES) for date in _said(entity, ("birthDate",))]
+    if entity.schema == "Person":
+        own.values.extend(("name-dob", pair) for pair in names[:MAX_NAMES])
+    remarks = ("names-left-out",) if len(names) > MAX_NAMES else ()
+    shown = display(
+        name=next(iter(_said(entity, ("name",))), entity.caption),
+        schema=entity.schema,
+        born=", ".join(_said(entity, ("birthDate",))),
+        country=", ".join(_said(entity, PERSONS_COUNTRIES + COUNTRIES)),
+    )
+    return SourceRecord(row, entity.id, shown, own.values, own.rejected, remarks)
+
+
+def _said(entity: _Entity, names: tuple[str, ...]) -> list[str]:
+    """What an entity says under these properties, each once."""
+    return list(dict.fromkeys(text for name in names for text in entity.values.get(name, [])))
+
+
+def _values(entity: _Entity) -> tuple[list[RawValue], list[tuple[str, str]]]:
+    """Return the identifiers of one entity, and the kinds of those that it does not say what they are."""
+    properties = {**SUBJECTS, **DOCUMENTS, **ASSETS}[entity.schema]
+    country = _country(entity, PERSONS_COUNTRIES if entity.schema == "Person" else COUNTRIES)
+    values: list[RawValue] = []
+    rejected: list[tuple[str, str]] = []
+    for name, kind in properties.items():
+        for number in entity.values.get(name, []):
+            if entity.schema == "Identification":
+                kind = _kind_of_document(" ".join(entity.values.get("type", [])))
+            if kind == "passport":
+                values += passport(country, number)
+            elif kind == "":
+                rejected.append(("national-id", "other-document"))
+            else:
+                values.append((kind, (country, number) if kind in WITH_COUNTRY else (number,)))
+    if entity.schema in SUBJECTS:
+        for name, (kind, state) in ONE_COUNTRY.items():
+            values += [(kind, (state, number)) for number in entity.values.get(name, [])]
+    return values, rejected
+
+
+def _kind_of_document(said: str) -> str:
+    """The kind of an identification by what it calls itself; empty for another sort of document."""
+    if _PASSPORT.search(said):
+        return "passport"
+    if _TAX.search(said):
+        return "tax-id"
+    if _OTHER.search(said):
+        return ""
+    return "national-id" if not said.strip() or _NATIONAL.search(said) else ""
+
+
+def _country(entity: _Entity, names: tuple[str, ...]) -> str:
+    """The only country that an entity names, or nothing."""
+    for name in names:
+        if said := {FORMER.get(code.lower(), code) for code in entity.values.get(name, [])}:
+            return said.pop() if len(said) == 1 else ""
+    return ""
+
+
+def _walk(entity: _Entity, parent: _Entity | None = None) -> Iterator[tuple[_Entity, _Entity | None]]:
+    """Yield an entity and all that is nested in it, each with the one around it."""
+    yield entity, parent
+    for _, nested in entity.nested:
+        yield from _walk(nested, entity)
+
+
+def _entities(file: BinaryIO) -> Iterator[tuple[int, tuple[_Entity, str] | str]]:
+    """Yield (line, entity and its realm, or the reason why the line is none)."""
+    row = 0
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        row += 1
+        if len(line) > MAX_LINE_BYTES:
+            while line and not line.endswith(b"\n"):
+                line = file.readline(MAX_LINE_BYTES)
+            yield row, "line-too-long"
+        elif line.strip():
+            try:
+                yield row, _parse(line)
+            except _BadEntityError as error:
+                yield row, str(error)
+
+
+def _parse(line: bytes) -> tuple[_Entity, str]:
+    try:
+        text = line.decode("utf-8-sig")
+        value = json.loads(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError):
+        raise _BadEntityError("bad-json") from None
+    entity = _entity(value, MAX_DEPTH)
+    if not entity.id:
+        raise _BadEntityError("no-reference")
+    realm = value.get(REALM_COLUMN, "production")
+    return entity, realm if isinstance(realm, str) else ""
+
+
+def _entity(value: Any, depth: int) -> _Entity:
+    if not isinstance(value, dict) or not depth:
+        raise _BadEntityError("bad-entity")
+    entity_id, schema, caption, properties = (value.get(k, "") for k in ("id", "schema", "caption", "properties"))
+    if not isinstance(entity_id, str) or not isinstance(schema, str) or not isinstance(properties, dict):
+        raise _BadEntityError("bad-entity")
+    entity = _Entity(entity_id.strip(), schema, caption if isinstance(caption, str) else "", {})
+    if len(entity.id) > MAX_FIELD_CHARACTERS:
+        raise _BadEntityError("field-too-long")
+    for name, given in properties.items():
+        texts = entity.values.setdefault(name, [])
+        for item in given if isinstance(given, list) else [given]:
+            if isinstance(item, dict):
+                entity.nested.append((name, _entity(item, depth - 1)))
+            elif isinstance(item, str):
+                if len(item) > MAX_FIELD_CHARACTERS:
+                    raise _BadEntityError("field-too-long")
+                if item.strip():
+                    texts.append(item)
+    return entity
