@@ -126,7 +126,7 @@ def _certificate(identity: Identity) -> Finding:
     days = (until - datetime.now(UTC)).days
     says = f"valid until {until:%Y-%m-%d}, {days} days"
     if days < CERTIFICATE_WARNING_DAYS:
-        return Finding("certificate", Mark.WARN, says, "Run `accord certificate renew` in an hour agreed with partners.")
+        return Finding("certificate", Mark.WARN, says, "Agree on an hour for `accord certificate renew`.")
     return Finding("certificate", Mark.OK, says)
 
 
