@@ -65,6 +65,7 @@ def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: s
         "partner": host.partner,
         **asdict(question),
         "reveals": facts.reveals,
+        **({"epoch": facts.epoch, "release": facts.release} if facts.epoch else {}),
         "snapshot": snapshot.version,
         "lists": lists,
         "seconds": round(outcome.seconds, 3),

@@ -8,6 +8,7 @@ import signal
 from typing import Final
 
 from nodes.control.server import ControlServer
+from nodes.epochs.expiry import end_expired_epochs
 from nodes.home import Home
 from nodes.logs import line
 from nodes.node import open_node
@@ -32,12 +33,14 @@ async def serve(home: Home, grace_seconds: float = GRACE_SECONDS) -> None:
     with open_node(home) as node:
         service, control = Service(node), ControlServer(node, stopping.set)
         await service.start()
+        expiry = asyncio.create_task(end_expired_epochs(node))
         try:
             await control.start()
             log.info(line("ready", agency=node.config.agency_id, realm=node.config.realm, backend=backend()))
             await stopping.wait()
             await node.sessions.drain(grace_seconds)
         finally:
+            expiry.cancel()
             await control.stop()
             await service.stop()
     log.info(line("stopped"))

@@ -11,6 +11,7 @@ from nodes.asking import Request
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import moment, print_facts, print_json, print_table
 from nodes.control.wire import QueryOrder
+from nodes.epochs.held import HeldEpochs
 from nodes.errors import QuestionError
 from nodes.explain import Explanation, KnownSize, explain
 from nodes.home import Home
@@ -22,7 +23,12 @@ from protocol.identifiers import KINDS
 def explained(home: Home, order: QueryOrder, mandate: Mandate) -> Explanation:
     """Find out what an order would tell and cost. Raises as `nodes.explain.explain`."""
     node = LocalNode.load(home)
-    request = Request(order.partner, order.data_set, order.asked, order.kinds, mandate, node.operator.id, order.reveals)
+    kinds = order.kinds
+    if order.epoch and not kinds:
+        kinds = HeldEpochs(node.config, node.identity).by_id(order.epoch).epoch.kinds
+    request = Request(
+        order.partner, order.data_set, order.asked, kinds, mandate, node.operator.id, order.reveals, order.epoch
+    )
     if not home.calibration_file.exists():
         click.echo("measuring this machine, once", err=True)
     return explain(home, node.config, node.identity, request, now_ms())

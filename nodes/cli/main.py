@@ -22,10 +22,11 @@ COMMANDS: Final = {
     "query": "Ask a partner a question.",
     "results": "See the answers on this node.",
     "hits": "Confirm or discard hits, and follow them up.",
+    "epoch": "Keep keys and indexes between questions.",
     "ledger": "Verify, show and export what this node did.",
+    "backup": "Copy this node into one encrypted file, or back from it.",
     "doctor": "Check this node and say what to repair.",
     "demo": "Two nodes on this machine answer a real question.",
-    "backup": "Copy this node into one encrypted file, or back from it.",
     "bench": "Measure this machine (source checkout only).",
 }
 

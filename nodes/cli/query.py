@@ -13,7 +13,7 @@ import click
 from nodes.cli.output import json_option, print_facts, print_json, print_table
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import ControlClient, connect
-from nodes.control.wire import QueryOrder
+from nodes.control.wire import QueryOrder, SyncOrder
 from nodes.errors import MandateError, QuestionError, StorageError
 from nodes.fields import read_bounded
 from nodes.home import Home, write_private
@@ -66,6 +66,9 @@ def command() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File for the result instead of one in the node's results folder. Must not exist.",
 )
+@click.option(
+    "--epoch", metavar="ID", default="", help="Ask in this epoch; see `accord epoch list`. Default: fresh keys."
+)
 @click.option("--explain", "only_explain", is_flag=True, help="Say what it would tell and cost; send nothing.")
 @click.option("--yes", is_flag=True, help="Send it without being asked to confirm; needed where there is no terminal.")
 @json_option
@@ -79,6 +82,7 @@ def intersect(
     reveals: str,
     mandate: Path,
     output: Path | None,
+    epoch: str,
     only_explain: bool,
     yes: bool,
     as_json: bool,
@@ -94,7 +98,9 @@ def intersect(
         raise QuestionError("expected each --kind once, got one twice")
     text = read_bounded(mandate, MandateError, "mandate")
     parsed = parse_mandate(text)  # a mistake shows before the node is asked
-    order = QueryOrder(partner, data_set, asked, kinds, Reveals(reveals), text.decode("utf-8"))
+    if epoch and Reveals(reveals) is not Reveals.SHARED_IDENTIFIERS:
+        raise QuestionError("expected an epoch to reveal shared identifiers to this side alone, got another --reveals")
+    order = QueryOrder(partner, data_set, asked, kinds, Reveals(reveals), text.decode("utf-8"), epoch)
     if only_explain or not yes:
         from nodes.cli import explaining  # loads what a query with --yes leaves to the node
 
@@ -107,10 +113,10 @@ def intersect(
             return
         explaining.confirm(explanation)
     try:
-        summary = asyncio.run(_ask(home, order, ProgressLine(quiet=as_json)))
+        summary = asyncio.run(ask(home, order, ProgressLine(quiet=as_json)))
     except RefusedError as error:
         if not as_json:
-            _explain(error)
+            advise(error)
         raise
     file = Path(summary["file"])
     if output is not None:
@@ -124,7 +130,7 @@ def intersect(
         _show(result, file)
 
 
-async def _ask(home: Home, order: QueryOrder, line: ProgressLine) -> dict[str, Any]:
+async def ask(home: Home, order: QueryOrder | SyncOrder, line: ProgressLine) -> dict[str, Any]:
     """Ask, and let Ctrl-C end the query in good order: the partner gets a signed abort."""
     async with connect(home) as node:
         number = ""
@@ -153,7 +159,8 @@ async def _cancel(node: ControlClient, number: str) -> None:
     await node.cancel(number)
 
 
-def _explain(error: RefusedError) -> None:
+def advise(error: RefusedError) -> None:
+    """Say what a refusal's reason means for the one who asked."""
     _, _, reason = str(error).rpartition(": ")
     if reason in _AFTER_REFUSAL:
         click.echo(_AFTER_REFUSAL[Reason(reason)], err=True)
@@ -187,6 +194,7 @@ def _show(result: dict[str, Any], file: Path) -> None:
     print_facts(
         {
             "session": result["session"],
+            **({"as of": f"release {result['release']} of epoch {result['epoch']}"} if "epoch" in result else {}),
             "seconds": result["seconds"],
             "bytes": f"{result['sent_bytes']} sent, {result['received_bytes']} received",
             "backend": result["backend"],

@@ -38,13 +38,13 @@ class ControlClient:
         """End a query; it then fails with `cancelled`."""
         await self._call("DELETE", f"{wire.QUERIES_PATH}/{query}")
 
-    async def query(self, order: wire.QueryOrder) -> AsyncIterator[dict[str, Any]]:
-        """Ask a partner. Yields `accepted`, `progress` again and again, and `done`.
+    async def query(self, order: wire.QueryOrder | wire.SyncOrder) -> AsyncIterator[dict[str, Any]]:
+        """Ask a partner, or synchronise with it. Yields `accepted`, `progress` again and again, and `done`.
 
         Raises:
             whatever ended the query, as an error of the same class as in the node.
         """
-        async with self._request("POST", wire.QUERIES_PATH, json=order.as_json()) as response:
+        async with self._request("POST", order.path, json=order.as_json()) as response:
             ended = False
             async for data in response.content:
                 event = _object(data)

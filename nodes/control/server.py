@@ -25,6 +25,7 @@ from nodes.asking import Request
 from nodes.client import ping
 from nodes.config import Operator
 from nodes.control import wire
+from nodes.epochs.syncing import Sync
 from nodes.errors import ControlError, ListenError, NodeError, NotRunningError, OperatorUnknownError
 from nodes.logs import line, where
 from nodes.mandate import parse_mandate
@@ -61,6 +62,7 @@ class ControlServer:
                 web.get(wire.STATUS_PATH, self._status),
                 web.get(wire.PARTNERS_PATH, self._partners),
                 web.post(wire.QUERIES_PATH, self._query),
+                web.post(wire.SYNCS_PATH, self._sync),
                 web.delete(wire.QUERIES_PATH + "/{query}", self._cancel),
                 web.post(wire.STOP_PATH, self._stop_node),
                 web.get(wire.METRICS_PATH, self._metrics),
@@ -154,10 +156,18 @@ class ControlServer:
         order = wire.QueryOrder.parse(await request.read())
         mandate = parse_mandate(order.mandate.encode("utf-8"))
         operator = request[_OPERATOR].id
-        query = Query(
-            self._node,
-            Request(order.partner, order.data_set, order.asked, order.kinds, mandate, operator, order.reveals),
-        )
+        kinds, reveals = order.kinds, order.reveals
+        asked = Request(order.partner, order.data_set, order.asked, kinds, mandate, operator, reveals, order.epoch)
+        return await self._run(request, Query(self._node, asked))
+
+    async def _sync(self, request: web.Request) -> web.StreamResponse:
+        order = wire.SyncOrder.parse(await request.read())
+        mandate = parse_mandate(order.mandate.encode("utf-8"))
+        operator = request[_OPERATOR].id
+        asked = Request(order.partner, "", order.asked, order.kinds, mandate, operator)
+        return await self._run(request, Sync(self._node, asked))
+
+    async def _run(self, request: web.Request, query: Query) -> web.StreamResponse:
         self._count += 1
         number = str(self._count)
         self._queries[number] = query

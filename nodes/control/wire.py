@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from nodes.errors import ControlError, NodeError
 from nodes.fields import NAME, parse_json
 from protocol.errors import ProtocolError
+from protocol.handshake import EPOCH_ID
 from protocol.messages import Reveals
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"
 PARTNERS_PATH: Final = "/v1/partners"
 QUERIES_PATH: Final = "/v1/queries"
+SYNCS_PATH: Final = "/v1/syncs"
 STOP_PATH: Final = "/v1/stop"
 METRICS_PATH: Final = "/metrics"  # where Prometheus looks; the format is its own, so is the version
 
@@ -30,17 +32,21 @@ PROGRESS_SECONDS: Final = 0.5
 class QueryOrder:
     """A query as a command orders it. `mandate` is the text of the mandate file."""
 
+    path: ClassVar[str] = QUERIES_PATH
+
     partner: str
     data_set: str
     asked: str
     kinds: tuple[str, ...]
     reveals: Reveals
     mandate: str
+    epoch: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        kinds = {"kinds": list(self.kinds)} if self.kinds else {}
+        more: dict[str, Any] = {"kinds": list(self.kinds)} if self.kinds else {}
+        more |= {"epoch": self.epoch} if self.epoch else {}
         names = {"asked": self.asked, "data_set": self.data_set, "partner": self.partner}
-        return {**names, **kinds, "reveals": self.reveals.value, "mandate": self.mandate}
+        return {**names, **more, "reveals": self.reveals.value, "mandate": self.mandate}
 
     @classmethod
     def parse(cls, data: bytes) -> QueryOrder:
@@ -52,7 +58,34 @@ class QueryOrder:
             mandate = fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES)
             reveals = Reveals(fields.choice("reveals", list(Reveals)))
             kinds = fields.texts("kinds", pattern=NAME) if "kinds" in fields else ()
-        return cls(partner, data_set, asked, kinds, reveals, mandate)
+            epoch = fields.text("epoch", pattern=EPOCH_ID) if "epoch" in fields else ""
+        return cls(partner, data_set, asked, kinds, reveals, mandate, epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOrder:
+    """A synchronisation of an epoch's index as a command orders it; without kinds, of the one that is held."""
+
+    path: ClassVar[str] = SYNCS_PATH
+
+    partner: str
+    asked: str
+    kinds: tuple[str, ...]
+    mandate: str
+
+    def as_json(self) -> dict[str, Any]:
+        kinds = {"kinds": list(self.kinds)} if self.kinds else {}
+        return {"asked": self.asked, "partner": self.partner, **kinds, "mandate": self.mandate}
+
+    @classmethod
+    def parse(cls, data: bytes) -> SyncOrder:
+        """Raises ControlError."""
+        with parse_json(data, ControlError, "synchronisation") as fields:
+            partner = fields.text("partner", pattern=NAME)
+            asked = fields.text("asked", pattern=NAME)
+            mandate = fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES)
+            kinds = fields.texts("kinds", pattern=NAME) if "kinds" in fields else ()
+        return cls(partner, asked, kinds, mandate)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class EpochHost(RequesterHost):
         epoch = one.epoch
         if (one.partner, epoch.data_set) != (request.partner, request.asked) or now_ms >= epoch.not_after_ms:
             raise EpochUnknownError("expected an epoch of this partner and data set that runs now, got another")
-        kinds = request.kinds or tuple(kind for kind in epoch.kinds if snapshot.size(kind))
+        kinds = request.kinds or epoch.kinds
         if not set(kinds) <= set(epoch.kinds):
             raise QuestionError(f"expected identifier kinds of the epoch ({', '.join(epoch.kinds)}), got others")
         self.facts = replace(self.facts, release=one.held.release)
@@ -103,18 +103,23 @@ class SyncHost(RequesterHost):
             self.facts = replace(self.facts, epoch=one.epoch.id, release=one.held.release)
             question = replace(question, epoch=one.epoch.id, release=one.held.release)
         self.record_decision(None)
-        known = [held.epoch.id for held in node.held.all() if held.partner == self.partner]
-        partner = peer(node.book.by_agency(self.partner))
+        known = [epoch_id for partner, epoch_id in node.held.ids() if partner == self.partner]
         held = one.held if one is not None else None
-        return SyncRequester(question, node.local, fresh_secrets(), node.identity.signer, partner, held, known)
+        other = peer(node.book.by_agency(self.partner))
+        return SyncRequester(question, node.local, fresh_secrets(), node.identity.signer, other, held, known)
 
     def _chosen(self, now_ms: int) -> tuple[HeldEpoch | None, tuple[str, ...]]:
         """The epoch to synchronise, if one is held, and its kinds; those that were named, in the profile's order."""
         request = self.request
         if not set(request.kinds) <= set(KINDS):
             raise QuestionError(f"expected identifier kinds among {', '.join(KINDS)}, got others")
-        held = self.node.held.of(self.partner, request.asked, now_ms)
-        fitting = [one for one in held if not request.kinds or set(one.epoch.kinds) == set(request.kinds)]
+        fitting = [
+            one
+            for one in self.node.held.of(self.partner)
+            if one.epoch.data_set == request.asked
+            and now_ms < one.epoch.not_after_ms
+            and (not request.kinds or set(one.epoch.kinds) == set(request.kinds))
+        ]
         if fitting and (request.kinds or len(fitting) == 1):
             return fitting[0], fitting[0].epoch.kinds
         if not request.kinds:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from nodes.config import Config
+from nodes.database import DAY_MS
 from nodes.epochs.folder import DRAFT, EpochFolder, epochs_folder, remove_leftovers, signed_from
 from nodes.epochs.releasing import Releaser
 from nodes.epochs.tag_file import TagFile
-from nodes.errors import EpochDamagedError, EpochExistsError, EpochUnknownError
+from nodes.errors import EpochDamagedError, EpochExistsError, EpochUnknownError, QuestionError
 from nodes.home import sync_folder
 from nodes.identity import Identity
 from nodes.registry import Registry, Snapshot
@@ -22,12 +23,14 @@ from nodes.state import EpochAccount
 from protocol.effects import Signed
 from protocol.epoch.statements import digest_of, epoch_keys, own_keys, read_epoch, read_release, sign
 from protocol.handshake import EPOCH_ID
-from protocol.identifiers import profile_hash
+from protocol.identifiers import KINDS, profile_hash
 from protocol.messages import PROTOCOL_VERSION, Epoch, PacketType, Release, Reveals
 from psi import SUITE, public_key
 
 ID_BYTES: Final = 16
 SEED_BYTES: Final = 32
+MAX_PERIOD_MS: Final = 366 * DAY_MS
+MAX_ELEMENTS: Final = 1 << 32  # RFC 9497, section 7.2.3: q evaluations cost at most log2(q)/2 = 16 bits of security
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Terms:
     not_after_ms: int
     max_elements: int
     max_elements_per_query: int
+
+    def check(self, now_ms: int) -> None:
+        """Raises QuestionError: terms that no epoch has."""
+        if not now_ms < self.not_after_ms <= now_ms + MAX_PERIOD_MS:
+            raise QuestionError(f"expected an epoch of at most {MAX_PERIOD_MS // DAY_MS} days, got another period")
+        if not 0 < self.max_elements_per_query <= self.max_elements <= MAX_ELEMENTS:
+            raise QuestionError(f"expected 0 < elements per query <= elements in all <= {MAX_ELEMENTS}, got others")
+        if not self.kinds or list(self.kinds) != [kind for kind in KINDS if kind in self.kinds]:
+            raise QuestionError("expected identifier kinds, in the profile's order and each once, got others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +132,28 @@ class GivenEpochs:
         """Every epoch, the newest first."""
         return sorted((self._read(path) for path in self._paths()), key=lambda one: -one.epoch.not_before_ms)
 
+    def ids(self) -> list[str]:
+        """The ids of all, also of one that cannot be read."""
+        return [path.name for path in self._paths()]
+
     def by_id(self, epoch_id: str) -> GivenEpoch:
         """Raises EpochUnknownError."""
-        for path in self._paths():
-            if path.name == epoch_id:
-                return self._read(path)
-        raise EpochUnknownError("expected the id of an epoch that this node gives, got another")
+        if epoch_id not in self.ids():
+            raise EpochUnknownError("expected the id of an epoch that this node gives, got another")
+        return self._read(self._root / epoch_id)
+
+    def end(self, epoch_id: str, record: Callable[[], None]) -> None:
+        """Delete an epoch: seed, releases and index; `record` notes it in the ledger first.
+
+        Raises:
+            EpochUnknownError. EpochBusyError: a release of it is being made.
+        """
+        if epoch_id not in self.ids():
+            raise EpochUnknownError("expected the id of an epoch that this node gives, got another")
+        folder = self._folder(epoch_id, self._root / epoch_id)
+        with folder.locked():
+            record()
+            folder.delete()
 
     def of(self, partner: str, data_set: str, kinds: Sequence[str], now_ms: int) -> GivenEpoch:
         """The one that runs now, for a partner, a data set and exactly these kinds. Raises EpochUnknownError."""
@@ -145,10 +173,12 @@ class GivenEpochs:
                 no epoch.
 
         Raises:
-            EpochExistsError: one is open for the same partner, data set and kinds. Errors of the registry.
+            QuestionError: see `Terms.check`. Errors of the registry.
+            EpochExistsError: one is open for the same partner, data set and kinds.
 
         Cost: one evaluation per identifier, about 3 microseconds of one core.
         """
+        terms.check(now_ms)
         try:
             found = self.of(terms.partner, terms.data_set, terms.kinds, now_ms)
         except EpochUnknownError:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nodes.config import AGENCY_ID, Config
 from nodes.epochs.changes import apply_changes
-from nodes.epochs.folder import EpochFolder, epochs_folder, locked, signed_facts, signed_from
+from nodes.epochs.folder import EpochFolder, epochs_folder, locked, remove_leftovers, signed_facts, signed_from
 from nodes.epochs.tag_file import TagFile, TagFileWriter
 from nodes.errors import EpochDamagedError, EpochUnknownError, StorageError
 from nodes.home import make_folder
@@ -52,25 +52,43 @@ class HeldEpochs:
         self._root = epochs_folder(config) / "held"
         self._key = identity.storage_key
 
-    def all(self) -> list[HeldEpoch]:
-        """Every epoch with a release, by partner, the newest first."""
-        found = [self._open(partner, path) for partner, path in self._paths()]
-        return sorted(found, key=lambda one: (one.partner, -one.epoch.not_before_ms))
-
-    def of(self, partner: str, data_set: str, now_ms: int) -> list[HeldEpoch]:
-        """Those of a partner's data set that run now."""
+    def ids(self) -> list[tuple[str, str]]:
+        """Partner and id of every epoch with a release, also of one that cannot be read."""
+        if not self._root.is_dir():
+            return []
         return [
-            one
-            for one in self.all()
-            if one.partner == partner and one.epoch.data_set == data_set and now_ms < one.epoch.not_after_ms
+            (partner.name, path.name)
+            for partner in sorted(self._root.iterdir())
+            for path in sorted(partner.iterdir())
+            if EPOCH_ID.fullmatch(path.name) and (path / "current").exists()
         ]
+
+    def of(self, partner: str) -> list[HeldEpoch]:
+        """Those of a partner, the newest first."""
+        found = [self._open(*name) for name in self.ids() if name[0] == partner]
+        return sorted(found, key=lambda one: -one.epoch.not_before_ms)
 
     def by_id(self, epoch_id: str) -> HeldEpoch:
         """Raises EpochUnknownError."""
-        for partner, path in self._paths():
-            if path.name == epoch_id:
-                return self._open(partner, path)
+        return self._open(self.partner_of(epoch_id), epoch_id)
+
+    def partner_of(self, epoch_id: str) -> str:
+        """Whose epoch it is. Raises EpochUnknownError."""
+        for partner, found in self.ids():
+            if found == epoch_id:
+                return partner
         raise EpochUnknownError("expected the id of an epoch that this node holds, got another")
+
+    def end(self, epoch_id: str, record: Callable[[], None]) -> None:
+        """Delete an epoch and its index; `record` notes it in the ledger first.
+
+        Raises:
+            EpochUnknownError. EpochBusyError: it is being synchronised.
+        """
+        partner = self.partner_of(epoch_id)
+        with self.locked(partner):
+            record()
+            self.folder(partner, epoch_id).delete()
 
     @contextmanager
     def locked(self, partner: str) -> Iterator[None]:
@@ -85,6 +103,7 @@ class HeldEpochs:
         except OSError as cause:
             raise StorageError(f"expected to make {folder}, got: {cause.strerror}") from None
         with locked(folder):
+            remove_leftovers(folder)
             yield
 
     def folder(self, partner: str, epoch_id: str) -> EpochFolder:
@@ -98,23 +117,15 @@ class HeldEpochs:
             raise EpochUnknownError("expected the id of a partner, got something else")
         return self._root / partner
 
-    def _paths(self) -> Iterator[tuple[str, Path]]:
-        if not self._root.is_dir():
-            return
-        for partner in sorted(self._root.iterdir()):
-            for path in sorted(partner.iterdir()):
-                if EPOCH_ID.fullmatch(path.name) and (path / "current").exists():
-                    yield partner.name, path
-
-    def _open(self, partner: str, path: Path) -> HeldEpoch:
-        folder = self.folder(partner, path.name)
+    def _open(self, partner: str, epoch_id: str) -> HeldEpoch:
+        folder = self.folder(partner, epoch_id)
         record = folder.read_record()
         statement = Signed(record["payload"], record["signature"])
         with folder.tags(folder.release, "index") as index:
             release = signed_from(index.facts)
         held = held_epoch(statement, release)
-        if held.epoch.id != path.name or held.epoch.responder != partner:
-            raise EpochDamagedError(f"expected the statement of {path.name} in its folder, got another")
+        if held.epoch.id != epoch_id or held.epoch.responder != partner:
+            raise EpochDamagedError(f"expected the statement of {epoch_id} in its folder, got another")
         return HeldEpoch(partner, folder, statement, held.epoch, read_release(release), held)
 
 
