@@ -14,7 +14,7 @@ from nodes.config import REALMS
 from nodes.fields import Fields, parse_toml, read_bounded
 from nodes.registry.errors import MappingError
 from nodes.registry.lines import ENCODINGS
-from protocol.identifiers import KINDS, IdentifierError
+from protocol.identifiers import KINDS, MRZ, IdentifierError
 from protocol.identifiers.countries import resolve
 
 DELIMITERS: Final = {",": ",", ";": ";", "|": "|", "tab": "\t"}
@@ -25,8 +25,8 @@ class MappedIdentifier:
     """One identifier of a row.
 
     Args:
-        kind: name of the kind.
-        columns: the column of each field of the kind; None where the country is fixed.
+        kind: name of the kind, or `mrz` for a machine-readable zone, which gives several.
+        columns: the column of each field of the kind; None where the country is fixed or not given.
         country: the fixed issuing country, or empty.
     """
 
@@ -92,7 +92,10 @@ def parse_mapping(data: bytes, name: str) -> Mapping:
 
 def _identifier(table: Fields) -> MappedIdentifier:
     with table:
-        kind = KINDS[table.choice("kind", tuple(KINDS))]
+        name = table.choice("kind", (*KINDS, MRZ))
+        if name == MRZ:
+            return MappedIdentifier(MRZ, (table.text("zone"),), "")
+        kind = KINDS[name]
         country = table.text("fixed_country") if "fixed_country" in table else ""
         if country:
             if "country" not in kind.fields:
@@ -101,5 +104,7 @@ def _identifier(table: Fields) -> MappedIdentifier:
                 resolve(country)
             except IdentifierError:
                 raise table.fail("fixed_country", "a country of the profile's table", "another word") from None
-        columns = tuple(None if field == "country" and country else table.text(field) for field in kind.fields)
+        # A telephone number in international form needs no country.
+        without = bool(country) or (name == "phone" and "country" not in table)
+        columns = tuple(None if field == "country" and without else table.text(field) for field in kind.fields)
     return MappedIdentifier(kind.name, columns, country)

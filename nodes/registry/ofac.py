@@ -17,13 +17,24 @@ from typing import BinaryIO, Final
 
 from nodes.registry.errors import SourceError
 from nodes.registry.lines import read_records
-from nodes.registry.source import RawValue, RejectedRow, Rows, Source, SourceRecord, display, passport, without_system
+from nodes.registry.source import (
+    RawValue,
+    RejectedRow,
+    Rows,
+    Source,
+    SourceRecord,
+    display,
+    passport,
+    persons,
+    without_system,
+)
 from protocol.identifiers import IdentifierError
 from protocol.identifiers.countries import resolve
 
 COLUMNS: Final = 12  # entity number, name, type, programme, title, call sign, ..., remarks (sdn_data_spec of OFAC)
 REMARKS_CHARACTERS: Final = 1000
 NULL: Final = "-0-"
+INDIVIDUAL: Final = "individual"
 END_OF_FILE: Final = "\x1a"
 
 LABELS: Final = {
@@ -34,18 +45,26 @@ LABELS: Final = {
         "Italian Fiscal Code",
     ),
     "imo": ("Vessel Registration Identification IMO",),
+    "tax-id": (r"Tax ID No\.", r"R\.F\.C\.", "NIT #", "RUC #"),
+    "phone": ("Phone Number",),
+    "e-mail": ("Email Address",),
     "crypto-wallet": ("Digital Currency Address - [A-Z]{2,6}",),
 }  # fmt: skip
 _GROUPS: Final = {kind.replace("-", "_"): kind for kind in LABELS}
 _LABEL: Final = re.compile(
     r"(?<![^\s(])(?:" + "|".join(f"(?P<{g}>{'|'.join(LABELS[k])})" for g, k in _GROUPS.items()) + r"):?(?=\s|$)"
 )
+_BEGUN_KINDS: Final = ("crypto-wallet", "imo", "tax-id", "phone", "e-mail", "passport", "national-id")
 _LABEL_WORDS: Final = (
     "Digital Currency Address - ",
     "Vessel Registration Identification IMO",
+    "Tax ID No.",
+    "Phone Number",
+    "Email Address",
     "Passport",
     "National ID No.",
 )
+_BIRTH: Final = re.compile(r"(?:alt\. )?DOB (.+?)\.?")
 _COUNTRY: Final = re.compile(r"\s\(([^()]*)\)(?=[\s.,]|$)")
 _NUMBER_ENDS: Final = re.compile(r"(?:^|\s)(?:issued|expires|expired|and)\b|,| - |\s\([^()]*\)(?=[\s.,]|$)")
 _ADJECTIVE: Final = re.compile(r"[A-Z][a-z]{3,}")  # not the codes that a label holds: ID, No
@@ -88,6 +107,8 @@ def _record(line: int, cells: list[str], *, cut: bool) -> SourceRecord:
     if cut:
         rejected = [(kind, "truncated") for kind in _begun(segments.pop())]
     values = [value for segment in segments for value in _identifiers(" ".join(segment.split()))]
+    if kind == INDIVIDUAL:
+        values += persons([name], [birth[1] for segment in segments if (birth := _BIRTH.fullmatch(segment.strip()))])
     shown = display(name=name, type=kind or "entity", programme=programme, title=title)
     return SourceRecord(line, number, shown, values, rejected, ("remarks-truncated",) if cut else ())
 
@@ -96,7 +117,7 @@ def _begun(segment: str) -> Iterator[str]:
     """Yield the kinds of the identifiers in a segment that may be cut, even within its label."""
     labels = [kind for match in _LABEL.finditer(segment) for group, kind in _GROUPS.items() if match[group]]
     if not labels and (text := segment.strip().removeprefix("alt. ")):
-        labels = [k for k, word in zip(("crypto-wallet", "imo", "passport", "national-id"), _LABEL_WORDS, strict=True)
+        labels = [k for k, word in zip(_BEGUN_KINDS, _LABEL_WORDS, strict=True)
                   if len(text) >= 4 and word.startswith(text)]  # fmt: skip
     yield from labels
 
@@ -106,7 +127,7 @@ def _identifiers(segment: str) -> Iterator[RawValue]:
     for match, following in zip_longest(matches, matches[1:]):
         kind = next(kind for group, kind in _GROUPS.items() if match[group])
         text = segment[match.end() : following.start() if following else None].strip()
-        if kind == "crypto-wallet":
+        if kind in ("crypto-wallet", "e-mail"):
             if text:
                 yield kind, (text.split()[0].rstrip("."),)
             continue
@@ -116,6 +137,9 @@ def _identifiers(segment: str) -> Iterator[RawValue]:
             continue  # "Passport issued in Sarajevo": a passport without its number
         if kind == "imo":
             yield kind, (number,)
+            continue
+        if kind == "phone":  # in international form, without its sign
+            yield kind, ("", number if number.startswith("+") else "+" + number)
             continue
         number, country = _issuer(segment[: match.start()] + match[0], number, text)
         if kind == "passport":

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -18,6 +19,8 @@ from nodes.registry.errors import SourceError
 
 MAX_FIELD_CHARACTERS: Final = 1 << 16  # of one cell or element: sanctions remarks and comments stay below 10,000
 MAX_RECORD_CHARACTERS: Final = 1 << 20  # of one record with everything in it; an open quote ends here
+# Of names with dates of birth of one record: each gives several keys, and each key widens what a list asks about.
+MAX_NAME_VALUES: Final = 32
 MAX_DISPLAY_CHARACTERS: Final = 512  # of one display field; the rest is in the agency's own system
 
 # The name of a numbering system in front of a number, which another agency would not write.
@@ -113,6 +116,13 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def passport(country: str, number: str) -> list[RawValue]:
     """Return both identifiers that a passport gives: with its issuing country, and the number alone."""
     return [("passport", (country, number)), ("passport-number", (number,))]
+
+
+def persons(names: Sequence[str], dates: Sequence[str]) -> list[RawValue]:
+    """Return each name with each date of birth, the first names and dates first, at most MAX_NAME_VALUES."""
+    spoken = [name for name in dict.fromkeys(" ".join(name.split()) for name in names) if " " in name]
+    pairs = ((name, date) for name in spoken for date in dict.fromkeys(dates))
+    return [("name-dob", pair) for pair in islice(pairs, MAX_NAME_VALUES)]
 
 
 def without_system(number: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from nodes.registry.errors import MappingError, SourceError, SourceRealmError
 from nodes.registry.mapping import Mapping
 from nodes.registry.source import RawValue, RejectedRow, Removal, Rows, SourceRecord, display, passport
+from protocol.identifiers import MRZ, IdentifierError, read_mrz
 
 # If a table has this column, every row says to which realm it belongs: exercise data carries its mark along.
 REALM_COLUMN: Final = "accord_realm"
@@ -76,8 +77,8 @@ class Table:
             yield RejectedRow(number, "unknown-change")
             return
         for mapped in self._mapped:
-            values = mapped.values(cells)
-            if len(self._mapped) > 1 and not values and change != "remove":
+            values, remarks = mapped.values(cells)
+            if len(self._mapped) > 1 and not values and not remarks and change != "remove":
                 continue  # this row tells nothing of this person or thing
             if not (reference := cells[mapped.reference].strip()):
                 yield RejectedRow(number, "no-reference")
@@ -86,7 +87,7 @@ class Table:
                 yield Removal(number, reference, replaced=change == "replace")
             if change != "remove":
                 shown = display(**{column: cells[place] for column, place in mapped.display})
-                yield SourceRecord(number, reference, shown, values)
+                yield SourceRecord(number, reference, shown, values, (), remarks)
 
 
 class _Mapped:
@@ -100,14 +101,21 @@ class _Mapped:
             for identifier in mapping.identifiers
         ]
 
-    def values(self, cells: Sequence[str]) -> list[RawValue]:
+    def values(self, cells: Sequence[str]) -> tuple[list[RawValue], list[str]]:
+        """Return the raw identifiers of a row, and reasons why a machine-readable zone of it gives none."""
         values: list[RawValue] = []
+        remarks: list[str] = []
         for kind, columns, country in self._identifiers:
             fields = tuple(cells[column] if column >= 0 else country for column in columns)
             if not fields[-1].strip():
                 continue  # the number is always last; an empty cell is no value
             if kind == "passport":
                 values += passport(*fields)
+            elif kind == MRZ:
+                try:
+                    values += read_mrz(fields[0])
+                except IdentifierError as error:
+                    remarks.append(f"{MRZ}-{error.code}")
             else:
                 values.append((kind, fields))
-        return values
+        return values, remarks

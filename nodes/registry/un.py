@@ -27,6 +27,7 @@ from nodes.registry.source import (
     SourceRecord,
     display,
     passport,
+    persons,
     without_system,
 )
 from protocol.identifiers.countries import resolve
@@ -35,6 +36,9 @@ from protocol.identifiers.errors import CountryAmbiguousError, CountryMissingErr
 ROOT: Final = "CONSOLIDATED_LIST"
 ENTRIES: Final = ("INDIVIDUAL", "ENTITY")
 DOCUMENT: Final = "INDIVIDUAL_DOCUMENT"
+ALIAS: Final = "INDIVIDUAL_ALIAS"
+BIRTH: Final = "INDIVIDUAL_DATE_OF_BIRTH"
+GOOD_QUALITY: Final = ("Good", "a.k.a.", "f.k.a.")  # of an alias; the list calls the others low
 MAX_DEPTH: Final = 16  # the list uses 5
 MAX_NUMBER_CHARACTERS: Final = 512  # of a number with the words around it; the list's longest has 85
 MAX_TAG_BYTES: Final = 1 << 20  # of one tag or comment, which expat holds until it ends
@@ -64,13 +68,13 @@ def un_source(path: Path) -> Source:
 
 
 class _Entry:
-    """One individual or entity while it is parsed: its own fields, and its documents."""
+    """One individual or entity while it is parsed: its own fields, and its documents, aliases and dates of birth."""
 
     def __init__(self, line: int) -> None:
         self.line = line
         self.characters = 0
         self.fields: Fields = {}
-        self.documents: list[Fields] = []
+        self.parts: dict[str, list[Fields]] = {DOCUMENT: [], ALIAS: [], BIRTH: []}
         self.too_long = False
 
 
@@ -117,8 +121,8 @@ class _Parser:
             raise self._bad(f"elements at most {MAX_DEPTH} deep, got deeper ones")
         if len(self._path) == 3 and tag in ENTRIES:
             self._entry = _Entry(self._expat.CurrentLineNumber)
-        elif len(self._path) == 4 and tag == DOCUMENT and self._entry:
-            self._entry.documents.append({})
+        elif len(self._path) == 4 and self._entry and tag in self._entry.parts:
+            self._entry.parts[tag].append({})
         self._text, self._characters = [], 0
         self._count(len(tag) + 1)
 
@@ -143,10 +147,10 @@ class _Parser:
         self._path.pop()
         if entry is None:
             return
-        if depth == 4 and tag != DOCUMENT:
+        if depth == 4 and tag not in entry.parts:
             entry.fields.setdefault(tag, "".join(self._text).strip())
-        elif depth == 5 and entry.documents and self._path[-1] == DOCUMENT:
-            entry.documents[-1].setdefault(tag, " ".join("".join(self._text).split()))
+        elif depth == 5 and (parts := entry.parts.get(self._path[-1])):
+            parts[-1].setdefault(tag, " ".join("".join(self._text).split()))
         elif depth == 3:
             self.ready.append(entry)
             self._entry = None
@@ -171,15 +175,26 @@ def _record(entry: _Entry) -> SourceRecord:
     field = entry.fields.get
     names = [field(tag, "") for tag in ("FIRST_NAME", "SECOND_NAME", "THIRD_NAME", "FOURTH_NAME")]
     shown = display(name=" ".join(names), list=field("UN_LIST_TYPE", ""), listed_on=field("LISTED_ON", ""))
-    values: list[RawValue] = []
+    aliases = [alias.get("ALIAS_NAME", "") for alias in entry.parts[ALIAS] if alias.get("QUALITY") in GOOD_QUALITY]
+    dates = [date for birth in entry.parts[BIRTH] if (date := _date(birth))]
+    values = persons([" ".join(names), field("NAME_ORIGINAL_SCRIPT", ""), *aliases], dates)
     rejected: list[tuple[str, str]] = []
-    for document in entry.documents:
+    for document in entry.parts[DOCUMENT]:
         found = _identifier(document)
         if isinstance(found, str):
             rejected.append((found, "other-document"))
         else:
             values += found
     return SourceRecord(entry.line, field("REFERENCE_NUMBER") or field("DATAID", ""), shown, values, rejected)
+
+
+def _date(birth: Fields) -> str:
+    """Return a date of birth as protocol/identifiers/dates.py reads it, or nothing."""
+    if exact := birth.get("DATE") or birth.get("YEAR"):
+        return f"circa {exact}" if birth.get("TYPE_OF_DATE") == "APPROXIMATELY" and exact.isdigit() else exact
+    if (first := birth.get("FROM_YEAR")) and (last := birth.get("TO_YEAR")):
+        return f"{first} to {last}"
+    return ""
 
 
 def _identifier(document: Fields) -> list[RawValue] | str:

@@ -45,8 +45,10 @@ _NAMED: Final = re.compile(
     rf"(?:([0-9]{{1,2}})(?:st|nd|rd|th|er|º)?[-/. ]*(?:de )?)?([^\W\d]+)\.?[-/. ,]*(?:de )?{_YEAR}"
 )
 _NAMED_FIRST: Final = re.compile(rf"([^\W\d]+)\.? ([0-9]{{1,2}})(?:st|nd|rd|th)?,? {_YEAR}")
-_ABOUT: Final = re.compile(rf"(?:{ABOUT})\.? ?{_YEAR}")
-_BETWEEN: Final = re.compile(rf"(?:(?:{BETWEEN}) )?{_YEAR} ?(?:{UNTIL}) ?{_YEAR}")
+# In front of a year whose day and month are not to be trusted, or that only bounds a range.
+_DAY_AND_MONTH: Final = r"(?:(?:[0-9]{1,2} )?[^\W\d]{3,} )?"
+_ABOUT: Final = re.compile(rf"(?:{ABOUT})\.? ?{_DAY_AND_MONTH}{_YEAR}")
+_BETWEEN: Final = re.compile(rf"(?:(?:{BETWEEN}) )?{_DAY_AND_MONTH}{_YEAR} ?(?:{UNTIL}) ?{_DAY_AND_MONTH}{_YEAR}")
 _ONLY_YEAR: Final = re.compile(_YEAR)
 _MONTHS: Final = tuple(re.compile(rf"(?:{names})[^\W\d]*") for names in MONTHS)
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -76,7 +76,7 @@ def outcome(source: Source, content: bytes) -> Counter[str]:
             assert isinstance(row, SourceRecord) and row.row >= 1
             for kind, fields in row.values:
                 try:
-                    KINDS[kind].canonicalize(*fields)
+                    KINDS[kind].keys(*fields)
                     seen["accepted"] += 1
                 except IdentifierError as error:
                     seen[error.code] += 1

@@ -57,18 +57,56 @@ def test_the_sample_is_read_and_says_what_the_manual_says(tmp_path: Path) -> Non
         "iban",
         "imo",
         "crypto-wallet",
+        "tax-id",
+        "phone",
+        "e-mail",
+        "vehicle-plate",
+        "imei",
+        "name-dob",
+        "mrz",
     ]
     columns = sorted(mapping.columns())
     row = {"case_no": "1", "surname": "Alfa", "id_card_no": "L01X00T47", "passport_2_country": "Burma",
-           "passport_2_no": "MA123456"}  # fmt: skip
+           "passport_2_no": "MA123456", "full_name": "Boris Kowalski", "date_of_birth": "13 May 1970",
+           "mrz": "P<TURSAHIN<<ALI".ljust(44, "<") + "L898902C36TUR7408122F1204159<<<<<<<<<<<<<<08"}  # fmt: skip
     text = ";".join(columns) + "\n" + ";".join(row.get(c, "") for c in columns) + "\n"
     report = import_csv(tmp_path, text, SAMPLE.read_text())
     assert {k: c.accepted for k, c in report.kinds.items() if c.accepted} == {
-        "passport": 1, "passport-number": 1, "national-id": 1,
+        "passport": 2, "passport-number": 2, "national-id": 1, "name-dob": 2,
     }  # fmt: skip
     with registry(tmp_path).open("set") as snapshot:
         assert plain(snapshot, "national-id") == {("DEU", "L01X00T47")}
-        assert plain(snapshot, "passport") == {("MMR", "MA123456")}
+        assert plain(snapshot, "passport") == {("MMR", "MA123456"), ("TUR", "L898902C3")}
+        assert plain(snapshot, "name-dob") == {("19700513", "BRT KLTK"), ("19740812", "L TKN")}
+
+
+def test_a_zone_gives_several_kinds_and_a_wrong_one_a_remark(tmp_path: Path) -> None:
+    mapping = 'realm = "production"\nreference = "ref"\n[[identifier]]\nkind = "mrz"\nzone = "zone"\n'
+    zone = "I<TURD231458907<<<<<<<<<<<<<<<7408122F1204159TUR<<<<<<<<<<<6KOWALSKI<<BORIS".ljust(90, "<")
+    wrong = zone.replace("D23145890", "D23145891")
+    report = import_csv(tmp_path, f"ref,zone\n1,{zone}\n2,{wrong}\n3,{zone[:60]}\n4,\n", mapping)
+    assert report.records == 4
+    assert rejected(report) == {("row", "mrz-check-digit"): [3], ("row", "mrz-wrong-format"): [4]}
+    assert {k: c.accepted for k, c in report.kinds.items() if c.accepted} == {"national-id": 1, "name-dob": 1}
+
+
+def test_a_name_has_several_values_of_one_record(tmp_path: Path) -> None:
+    mapping = 'realm = "production"\nreference = "ref"\n[[identifier]]\nkind = "name-dob"\nname = "n"\ndate = "d"\n'
+    text = "ref,n,d\n1,Boris Kowalski Petrenko,1970\n2,Борис Ковальский Петренко,13.05.1970\n3,Ali Ahmed,1970\n"
+    report = import_csv(tmp_path, text, mapping)
+    assert rejected(report) == {("name-dob", "not-distinctive"): [4]}
+    with registry(tmp_path).open("set") as snapshot:
+        keys = sorted(plain(snapshot, "name-dob"))
+        assert len(keys) == report.kinds["name-dob"].accepted >= 12
+        row = keys.index(("197005", "BTRNK KLTK"))
+        assert [r.reference for r in snapshot.records("name-dob", np.array([row]))[0]] == ["1", "2"]
+
+
+def test_a_phone_needs_no_country_column(tmp_path: Path) -> None:
+    mapping = 'realm = "production"\nreference = "ref"\n[[identifier]]\nkind = "phone"\nnumber = "n"\n'
+    report = import_csv(tmp_path, "ref,n\n1,+49 171 1234567\n2,0171 1234567\n", mapping)
+    assert report.kinds["phone"].accepted == 1
+    assert rejected(report) == {("phone", "country-missing"): [3]}
 
 
 def test_rows_become_identifiers_and_records(tmp_path: Path) -> None:

@@ -34,7 +34,17 @@ def ofac_values(folder: Path, remarks: str) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("remarks", "values"),
     [
-        ("DOB 10 Dec 1948; Passport A123 (Iran); nationality Iran.", [("passport", "Iran", "A123")]),
+        ("DOB 10 Dec 1948; Passport A123 (Iran); nationality Iran.",
+         [("passport", "Iran", "A123"), ("name-dob", "NAME, 1", "10 Dec 1948")]),
+        ("DOB 1964; alt. DOB 1963 to 1965; alt. DOB circa 1961.",
+         [("name-dob", "NAME, 1", date) for date in ("1964", "1963 to 1965", "circa 1961")]),
+        ("Email Address a.b@mail.example; alt. Email Address c@mail.example.",
+         [("e-mail", "a.b@mail.example"), ("e-mail", "c@mail.example")]),
+        ("Phone Number 989121234567; alt. Phone Number +98-912.",
+         [("phone", "", "+989121234567"), ("phone", "", "+98-912")]),
+        ("Tax ID No. 770106425720 (Russia); R.F.C. AEFJ660930I34 (Mexico); NIT # 800123456-1 (Colombia).",
+         [("tax-id", "Russia", "770106425720"), ("tax-id", "Mexico", "AEFJ660930I34"),
+          ("tax-id", "Colombia", "800123456-1")]),
         ("alt. Passport 6067015 (Comoros) expires 26 May 2014.", [("passport", "Comoros", "6067015")]),
         ("Passport L 191609 issued 28 Feb 1996 expires 27 Feb 2001", [("passport", "", "L 191609")]),
         ("Passport 92/664 (Egypt).", [("passport", "Egypt", "92/664")]),
@@ -69,7 +79,8 @@ def ofac_values(folder: Path, remarks: str) -> list[tuple[str, ...]]:
         ("Company Number IMO 5055293; Identification Number IMO 5848165", []),
         ("Digital Currency Address - XBT 12QtD5BFwRsdNsAZY76UVE1xyCGNTojH9h; alt. Digital Currency Address - TRX Tx.",
          [("crypto-wallet", "12QtD5BFwRsdNsAZY76UVE1xyCGNTojH9h"), ("crypto-wallet", "Tx")]),
-        ("Tax ID No. 52-1699409; Identification Number AO 2879097 (Italy); Registration ID 14063277", []),
+        ("Tax ID No. 52-1699409; Identification Number AO 2879097 (Italy); Registration ID 14063277",
+         [("tax-id", "", "52-1699409")]),
     ],
 )  # fmt: skip
 def test_remarks(tmp_path: Path, remarks: str, values: list[tuple[str, ...]]) -> None:
@@ -212,6 +223,27 @@ def test_documents(tmp_path: Path, fields: dict[str, str], values: list[tuple[st
     assert isinstance(row, SourceRecord)
     assert [(kind, *f) for kind, f in row.values if kind != "passport-number"] == values
     assert (row.row, row.reference, row.display["name"]) == (3, "REF.1", "Alfa Bravo")
+
+
+def test_names_and_dates_of_birth_of_the_un_list(tmp_path: Path) -> None:
+    more = (
+        "</INDIVIDUAL_DOCUMENT><NAME_ORIGINAL_SCRIPT>ألفا برافو</NAME_ORIGINAL_SCRIPT>"
+        "<INDIVIDUAL_ALIAS><QUALITY>Good</QUALITY><ALIAS_NAME>Alpha  Brawo</ALIAS_NAME></INDIVIDUAL_ALIAS>"
+        "<INDIVIDUAL_ALIAS><QUALITY>Low</QUALITY><ALIAS_NAME>Not Quite</ALIAS_NAME></INDIVIDUAL_ALIAS>"
+        "<INDIVIDUAL_ALIAS><QUALITY>Good</QUALITY><ALIAS_NAME>Oneword</ALIAS_NAME></INDIVIDUAL_ALIAS>"
+        "<INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>EXACT</TYPE_OF_DATE><DATE>1961-04-23</DATE></INDIVIDUAL_DATE_OF_BIRTH>"
+        "<INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>APPROXIMATELY</TYPE_OF_DATE><YEAR>1960</YEAR></INDIVIDUAL_DATE_OF_BIRTH>"
+        "<INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>BETWEEN</TYPE_OF_DATE><FROM_YEAR>1958</FROM_YEAR>"
+        "<TO_YEAR>1959</TO_YEAR></INDIVIDUAL_DATE_OF_BIRTH>"
+        "<INDIVIDUAL_DATE_OF_BIRTH><NOTE>unknown</NOTE></INDIVIDUAL_DATE_OF_BIRTH><INDIVIDUAL_DOCUMENT>"
+    )
+    (row,) = read(un_file(tmp_path, more))
+    assert isinstance(row, SourceRecord)
+    assert row.values == [
+        ("name-dob", (name, date))
+        for name in ("Alfa Bravo", "ألفا برافو", "Alpha Brawo")
+        for date in ("1961-04-23", "circa 1960", "1958 to 1959")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,9 @@ def test_a_vague_date_meets_every_exact_one_within_it_and_exact_ones_do_not_meet
         ("Approximately 1961", Birth((1960, 1961, 1962))),
         ("1961 to 1963", Birth((1961, 1962, 1963))),
         ("between 1961 and 1963", Birth((1961, 1962, 1963))),
+        ("circa 4 Apr 1961", Birth((1960, 1961, 1962))),
+        ("01 Jan 1961 to 31 Dec 1962", Birth((1961, 1962))),
+        ("Apr 1961 to May 1961", Birth((1961,))),
         ("1961-1965", Birth((1961, 1962, 1963, 1964, 1965))),
     ],
 )
