@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
 from anyascii import anyascii
-from followthemoney import model
+from followthemoney import EntityProxy, model
 from nomenklatura.matching import LogicV2
 from nomenklatura.matching.types import ScoringConfig
 from rapidfuzz import fuzz, process
 
-RAPIDFUZZ_SCORE: Final = 80.0  # with an equal date
-RAPIDFUZZ_YEAR_SCORE: Final = 95.0  # where only the year is known on one side
-NOMENKLATURA_SCORE: Final = 0.7  # the threshold of OpenSanctions' own service
-NOMENKLATURA_CANDIDATE: Final = 45.0  # rapidfuzz score below which its slower comparison is not tried
+VAGUE_HANDICAP: Final = 0.15  # taken from the score where one date is not known to the day, as less speaks for the pair
+LEAST_VAGUE_SCORE: Final = 0.55  # of rapidfuzz: the many pairs of one year below it are not looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Written:
     known: tuple[int, int, int]
 
 
-Pairs = Iterator[tuple[int, int]]
+Scores = dict[tuple[int, int], float]  # by row of a and row of b, from 0 to 1
 
 
 def _candidates(a: Sequence[Written], b: Sequence[Written]) -> Iterator[tuple[list[int], list[int], bool]]:
@@ -56,49 +55,45 @@ def _candidates(a: Sequence[Written], b: Sequence[Written]) -> Iterator[tuple[li
             yield exact_a, vague_b, False
 
 
-def _alike(a: Sequence[Written], b: Sequence[Written], day_score: float, year_score: float) -> Pairs:
+def _alike(a: Sequence[Written], b: Sequence[Written], least_score: float) -> Iterator[tuple[int, int, float, bool]]:
+    """Yield rows with the likeness of their romanized names, and whether both dates are known to the day."""
     names = [[anyascii(written.name).lower().replace(",", "") for written in rows] for rows in (a, b)]
     for rows_a, rows_b, to_the_day in _candidates(a, b):
-        wanted = day_score if to_the_day else year_score
         scores = process.cdist(
             [names[0][i] for i in rows_a],
             [names[1][i] for i in rows_b],
             scorer=fuzz.token_sort_ratio,
-            score_cutoff=wanted,
             dtype=np.float32,
         )
-        for i, j in zip(*np.nonzero(scores), strict=True):
-            yield rows_a[i], rows_b[j]
+        wanted = least_score if to_the_day else LEAST_VAGUE_SCORE
+        for i, j in zip(*np.nonzero(scores >= wanted * 100), strict=True):
+            yield rows_a[i], rows_b[j], float(scores[i, j]) / 100, to_the_day
 
 
-def rapidfuzz_matcher(a: Sequence[Written], b: Sequence[Written]) -> Pairs:
+def rapidfuzz_matcher(a: Sequence[Written], b: Sequence[Written]) -> Scores:
     """Names romanized by anyascii, words sorted, edit distance by rapidfuzz."""
-    yield from _alike(a, b, RAPIDFUZZ_SCORE, RAPIDFUZZ_YEAR_SCORE)
+    return {(i, j): score - (not day) * VAGUE_HANDICAP for i, j, score, day in _alike(a, b, 0.3)}
 
 
-def nomenklatura_matcher(a: Sequence[Written], b: Sequence[Written]) -> Pairs:
+def nomenklatura_matcher(a: Sequence[Written], b: Sequence[Written]) -> Scores:
     """OpenSanctions' matcher `logic-v2`, with its own tables of names from Wikidata."""
     config = ScoringConfig.defaults()
-    made: dict[tuple[int, int], object] = {}
 
-    def entity(side: int, row: int, written: Written) -> object:
-        if (side, row) not in made:
-            year, month, day = written.known
-            date = f"{year}-{month:02}-{day:02}" if day else f"{year}-{month:02}" if month else f"{year}"
-            data = {
-                "id": f"{side}-{row}",
-                "schema": "Person",
-                "properties": {"name": [written.name], "birthDate": [date]},
-            }
-            made[side, row] = model.get_proxy(data)
-        return made[side, row]
+    @cache
+    def entity(side: int, row: int) -> EntityProxy:
+        written = (a, b)[side][row]
+        year, month, day = written.known
+        date = f"{year}-{month:02}-{day:02}" if day else f"{year}-{month:02}" if month else f"{year}"
+        data = {"id": f"{side}-{row}", "schema": "Person", "properties": {"name": [written.name], "birthDate": [date]}}
+        return model.get_proxy(data)
 
-    for i, j in _alike(a, b, NOMENKLATURA_CANDIDATE, NOMENKLATURA_CANDIDATE):
-        if LogicV2.compare(entity(0, i, a[i]), entity(1, j, b[j]), config).score >= NOMENKLATURA_SCORE:
-            yield i, j
+    return {
+        (i, j): LogicV2.compare(entity(0, i), entity(1, j), config).score - (not day) * VAGUE_HANDICAP
+        for i, j, _, day in _alike(a, b, 0)
+    }
 
 
-MATCHERS: Final[dict[str, Callable[[Sequence[Written], Sequence[Written]], Pairs]]] = {
+MATCHERS: Final[dict[str, Callable[[Sequence[Written], Sequence[Written]], Scores]]] = {
     "rapidfuzz": rapidfuzz_matcher,
     "nomenklatura logic-v2": nomenklatura_matcher,
 }
