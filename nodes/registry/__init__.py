@@ -8,6 +8,7 @@ from nodes.registry.ftm import ftm_source
 from nodes.registry.importing import import_source
 from nodes.registry.mapping import load_mapping
 from nodes.registry.ofac import ofac_source
+from nodes.registry.parquet_reader import parquet_source
 from nodes.registry.registry import Registry
 from nodes.registry.report import ImportReport
 from nodes.registry.snapshot import Record, Snapshot
@@ -27,5 +28,6 @@ __all__ = [
     "import_source",
     "load_mapping",
     "ofac_source",
+    "parquet_source",
     "un_source",
 ]

@@ -25,6 +25,12 @@ class SourceRealmError(NodeError):
     reason = Reason.REALM
 
 
+class ReaderMissingError(NodeError):
+    """A source of a format that needs an extra which is not installed."""
+
+    code = "reader-missing"
+
+
 class ImportRunningError(NodeError):
     """Another import into the same data set is running."""
 
