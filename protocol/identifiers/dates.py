@@ -37,7 +37,7 @@ BETWEEN: Final = "between|from|entre|de|между"
 UNTIL: Final = "to|and|until|or|et|a|à|y|и|по|-"
 
 _YEAR: Final = "([0-9]{4})"
-_ISO: Final = re.compile(rf"{_YEAR}(-?)([0-9]{{2}})\2([0-9]{{2}})(?:[t ]00:00:00.*)?")
+_ISO: Final = re.compile(rf"{_YEAR}(-?)([0-9]{{2}})\2([0-9]{{2}})(?:[t ]00:00:00.*|z|[-+][0-9]{{2}}:[0-9]{{2}})?")
 _YEAR_FIRST: Final = re.compile(rf"{_YEAR}[-/. ]([0-9]{{1,2}})[-/. ]([0-9]{{1,2}})")
 _YEAR_LAST: Final = re.compile(rf"([0-9]{{1,2}})[-/. ]([0-9]{{1,2}})[-/. ]{_YEAR}")
 _MONTH: Final = re.compile(rf"{_YEAR}[-/. ]([0-9]{{1,2}})|([0-9]{{1,2}})[-/. ]{_YEAR}")

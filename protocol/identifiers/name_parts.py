@@ -107,7 +107,7 @@ _OF_FAITH: Final = re.compile(OF_FAITH)
 
 
 def name_words(raw: str) -> list[str]:
-    """Return the words of a name in Latin letters, as `skeletons` takes them; order is as written.
+    """Return the words of a name in Latin letters, as `skeletons` takes them, the family name last if a comma ends it.
 
     Raises:
         TooLongError, TooShortError: more words than a name has, or less than two.
@@ -115,7 +115,8 @@ def name_words(raw: str) -> list[str]:
     """
     if len(raw) > MAX_RAW_CHARACTERS:
         raise TooLongError(f"expected a name of at most {MAX_RAW_CHARACTERS} characters, got {len(raw)}")
-    written = raw.translate(_BREAKS).split()
+    family, comma, others = raw.partition(",")
+    written = (f"{others} {family}" if comma else raw).translate(_BREAKS).split()  # "BASIR, Abdul" is Abdul Basir
     if len(written) > MAX_WORDS:
         raise TooLongError(f"expected a name of at most {MAX_WORDS} words, got {len(written)}")
     folded = [word for word in map(_folded, written) if word]

@@ -33,6 +33,7 @@ SPELLINGS = [
     ["Slobodan Milosevic", "Slobodan MILOŠEVIĆ", "Слободан Милошевић", "Slobodan Miloshevich"],
     ["Nasrallah Habib", "Nasr Allah HABIB", "نصرالله حبيب", "نصر الله حبيب", "Насралла Хабиб"],
     ["Hocine Ben Mokhtar", "Husayn bin Mukhtar", "حسين بن مختار", "Хусейн Мухтар"],
+    ["Abdul Basir Noorzai", "NOORZAI, Haji Abdul Basir", "عبد البصیر نورزی"],
     ["Recep Çelik", "RECEP CELIK", "Redzhep Chelik"],
     ["Əliyev Heydər Qasımov", "Aliyev Heydar Gasimov", "Алиев Гейдар Гасымов"],
 ]
@@ -70,6 +71,7 @@ def test_a_vague_date_meets_every_exact_one_within_it_and_exact_ones_do_not_meet
     ("written", "birth"),
     [
         ("1961-04-23", Birth((1961,), 4, 23)),
+        ("1961-04-23-05:00", Birth((1961,), 4, 23)),
         ("19610423", Birth((1961,), 4, 23)),
         ("23.4.1961", Birth((1961,), 4, 23)),
         ("04/23/1961", Birth((1961,), 4, 23)),
