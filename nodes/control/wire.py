@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from nodes.error_table import ERRORS
 from nodes.errors import ControlError, NodeError
 from nodes.fields import NAME, parse_json
 from protocol.errors import ProtocolError
@@ -114,17 +115,20 @@ def error_json(error: BaseException) -> dict[str, str]:
 
 
 def error_from(code: str, message: str) -> Exception:
-    """The error that the node met, as an error of the same class here."""
-    kind = _find(code)
+    """The error that the node met: of the same class where this process knows it, else of one with the same code.
+
+    A command imports little, so most classes are not there; exit code and advice depend on the code alone.
+    """
+    kind = _known(code) or (type("RelayedError", (Exception,), {"code": code}) if code in ERRORS else ControlError)
     error = kind.__new__(kind)
     Exception.__init__(error, message)
     return error
 
 
-def _find(code: str) -> type[Exception]:
+def _known(code: str) -> type[Exception] | None:
     kinds: list[type[Exception]] = [NodeError, ProtocolError, PsiError]
     for kind in kinds:
         if getattr(kind, "code", None) == code:
             return kind
         kinds.extend(kind.__subclasses__())
-    return ControlError
+    return None

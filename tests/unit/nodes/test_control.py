@@ -8,6 +8,8 @@ import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -274,3 +276,18 @@ def test_every_known_error_is_found_again() -> None:
     for kind in kinds:
         found = type(wire.error_from(kind.code, "x"))  # type: ignore[attr-defined]
         assert found.code == kind.code  # type: ignore[attr-defined]
+
+
+def test_a_command_that_imports_little_reports_every_error_as_the_node_met_it() -> None:
+    program = """
+import nodes.cli.query
+from nodes.control.wire import error_from
+from nodes.error_table import ERRORS, error_row
+for code, row in ERRORS.items():
+    error = error_from(code, f"expected a, got b: {code}")
+    assert (type(error).code, error_row(error), str(error)) == (code, row, f"expected a, got b: {code}"), code
+print(len(ERRORS))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 50
