@@ -16,6 +16,7 @@ import nodes
 BENCHMARKS: Final = {
     "core": "The core's operations on every backend, against libsodium and OpenSSL.",
     "query": "Whole queries between two nodes on this machine.",
+    "epoch": "A small question against a large index, with fresh keys and in an epoch.",
     "peers": "The same lists through other systems, installed on demand.",
     "plot": "Draw time against size from a run's results.",
 }
