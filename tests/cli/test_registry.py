@@ -124,3 +124,92 @@ def test_an_exercise_is_not_written_twice(home: Path, exercise: Path) -> None:
     assert (done.code, done.error["code"]) == (ExitCode.INPUT, "bad-exercise")
     text = accord(home, "exercise", "generate", exercise.parent / "other", "--size", 50)
     assert text.code == 0 and "accord registry import persons" in text.out
+
+
+def test_kinds_without_a_value_are_left_out_for_people_and_kept_in_json(home: Path, exercise: Path) -> None:
+    done = import_(home, exercise)
+    kinds = {line.split("\t")[0] for line in done.out.splitlines()[1:]}
+    assert "passport" in kinds and "imei" not in kinds
+    assert "imei" not in accord(home, "registry", "show", "persons").out
+    assert import_(home, exercise, "--json").json["kinds"]["imei"] == {"accepted": 0, "merged": 0, "rejected": {}}
+
+
+def changes_of(exercise: Path, change: str) -> Path:
+    """A file of changes: the first row of the agency's records with a word in front, and a removal of the second."""
+    header, first, second, *_ = (exercise / "agency-1.csv").read_text().splitlines()
+    path = exercise / "changes.csv"
+    path.write_text(f"accord_change,{header}\n{change},{first}\nremove,{second}\n")
+    return path
+
+
+def test_update_and_diff(home: Path, exercise: Path) -> None:
+    import_(home, exercise)
+    mapping = ("--mapping", exercise / "agency-1.toml")
+    references = [line.split(",")[0] for line in (exercise / "agency-1.csv").read_text().splitlines()[1:3]]
+    done = accord(home, "registry", "import", "persons", changes_of(exercise, "add"), *mapping, "--update")
+    assert done.code == 0
+    assert "1 records added, 1 removed.\n300 records; persons is now at version 2." in done.err
+    assert "reference-already-held\t1\t2" in done.out
+    shown = accord(home, "registry", "show", "persons", "--json").json
+    assert shown["report"]["changes"] == {"added": 1, "base": 1, "removed": 1}
+    text = accord(home, "registry", "diff", "persons")
+    assert text.code == 0 and "300 records before, 300 after; references: 0 added, 1 removed, 1 changed." in text.err
+    assert text.out.splitlines()[0] == "kind\tbefore\tafter\tadded\tremoved"
+    listed = accord(home, "registry", "diff", "persons", 1, 2, "--references")
+    assert listed.out.splitlines()[-2:] == [f"removed\t{references[1]}", f"changed\t{references[0]}"]
+    as_json = accord(home, "registry", "diff", "persons", 2, 1, "--references", "--json").json
+    assert (as_json["added"], as_json["removed"], as_json["changed"]) == ([references[1]], [], [references[0]])
+    assert as_json["references"] == {"added": 1, "changed": 1, "removed": 0}
+    values = {
+        c for line in (exercise / "agency-1.csv").read_text().splitlines()[1:] for c in line.split(",")[4:10] if c
+    }
+    for out in (text.out, listed.out, str(as_json)):
+        assert not any(value in out for value in values if len(value) > 5)
+
+
+def test_several_mappings_read_several_records_of_a_row(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "vehicles.csv").write_text(
+        "no,owner,owner_id,keeper,keeper_id\n1,A,X1234567,B,Y1234567\n2,C,Z1234567,,\n"
+    )
+    arguments: list[object] = []
+    for role in ("owner", "keeper"):
+        (tmp_path / f"{role}.toml").write_text(
+            f'realm = "exercise"\nreference = "no"\ndisplay = ["{role}"]\n'
+            f'[[identifier]]\nkind = "passport-number"\nnumber = "{role}_id"\n'
+        )
+        arguments += ["--mapping", tmp_path / f"{role}.toml"]
+    report = accord(home, "registry", "import", "vehicles", tmp_path / "vehicles.csv", *arguments, "--json").json
+    assert (report["records"], report["kinds"]["passport-number"]["accepted"], report["rows"]) == (3, 3, {})
+
+
+def test_ftm_goes_in_without_a_mapping(home: Path, tmp_path: Path) -> None:
+    entity = {"id": "p", "schema": "Person", "properties": {"passportNumber": ["X1234567"]}, "accord_realm": "exercise"}
+    (tmp_path / "list.json").write_text(json.dumps(entity))
+    report = accord(home, "registry", "import", "list", tmp_path / "list.json", "--format", "ftm", "--json").json
+    assert (report["records"], report["format"]) == (1, "ftm")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["import", "persons", "{csv}", "--mapping", "{map}", "--update"], "unknown-data-set"),
+        (["import", "persons", "{changes}", "--mapping", "{map}"], "bad-source"),
+        (["diff", "persons"], "unknown-data-set"),
+        (["diff", "once"], "unknown-version"),
+        (["diff", "once", "1", "7"], "unknown-version"),
+    ],
+)
+def test_errors_of_changes(home: Path, exercise: Path, arguments: list[str], code: str) -> None:
+    mapping = exercise / "agency-1.toml"
+    accord(home, "registry", "import", "once", exercise / "agency-1.csv", "--mapping", mapping)
+    places = {"csv": exercise / "agency-1.csv", "map": mapping, "changes": changes_of(exercise, "add")}
+    done = accord(home, "registry", *[a.format(**places) for a in arguments], "--json")
+    assert done.error["code"] == code
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--format", "ftm", "--update"], ["--format", "ftm", "--mapping", "m.toml"], ["--format", "parquet"]]
+)
+def test_options_that_do_not_go_together(home: Path, exercise: Path, arguments: list[str]) -> None:
+    done = accord(home, "registry", "import", "persons", exercise / "agency-1.csv", *arguments)
+    assert done.code == ExitCode.USAGE
