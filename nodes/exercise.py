@@ -118,7 +118,7 @@ class ExerciseSummary:
     shared: dict[str, int]
 
 
-class _Permutation:
+class Permutation:
     """i -> (a * i + b) mod n, with a prime to n: unique numbers without remembering which were given out."""
 
     def __init__(self, seed: bytes, purpose: str, size: int) -> None:
@@ -154,14 +154,14 @@ class _Population:
 
     def __init__(self, seed: int) -> None:
         self._key = hashlib.sha256(f"accord exercise {seed}".encode()).digest()
-        self._passports = _Permutation(self._key, "passport", 26 * 26 * 10**7)
-        self._national_ids = _Permutation(self._key, "national-id", 10**11)
-        self._accounts = _Permutation(self._key, "iban", 10**10)
-        self._ships = _Permutation(self._key, "imo", SHIPS)
+        self._passports = Permutation(self._key, "passport", 26 * 26 * 10**7)
+        self._national_ids = Permutation(self._key, "national-id", 10**11)
+        self._accounts = Permutation(self._key, "iban", 10**10)
+        self._ships = Permutation(self._key, "imo", SHIPS)
 
-    def order(self, agency: int, size: int) -> _Permutation:
+    def order(self, agency: int, size: int) -> Permutation:
         """The order of an agency's rows."""
-        return _Permutation(self._key, f"order {agency}", size)
+        return Permutation(self._key, f"order {agency}", size)
 
     def person(self, number: int) -> _Person:
         draw = hashlib.blake2b(number.to_bytes(8, "big"), key=self._key, digest_size=48).digest()
@@ -315,7 +315,7 @@ def _reference(agency: int, row: int) -> str:
     return f"EX{agency + 1}-{row + 1:08}"
 
 
-def _rows(population: _Population, order: _Permutation, agency: int, overlap: int) -> Iterator[str]:
+def _rows(population: _Population, order: Permutation, agency: int, overlap: int) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\n"
     write = _on_paper if agency % 2 else _plainly
     own = overlap + agency * (order.size - overlap) - overlap  # what turns a private place into a person's number
@@ -326,7 +326,7 @@ def _rows(population: _Population, order: _Permutation, agency: int, overlap: in
         yield ",".join(cells) + "\n"
 
 
-def _truth(population: _Population, orders: list[_Permutation], overlap: int, shared: dict[str, int]) -> Iterator[str]:
+def _truth(population: _Population, orders: list[Permutation], overlap: int, shared: dict[str, int]) -> Iterator[str]:
     yield ",".join(("kind", "country", "value", *(f"agency_{i + 1}" for i in range(len(orders))))) + "\n"
     for number in range(overlap):
         references = [_reference(agency, order.inverse(number)) for agency, order in enumerate(orders)]
