@@ -3,7 +3,7 @@
 Each row is canonical JSON, stored exactly as hashed. It holds the hash of the row before it; its own hash is signed
 with the node's key. So an edited, removed, moved or swapped row is found and named. That rows were cut off at the end
 is visible only to somebody who noted an earlier head: `verify` prints the head for that purpose. Signed protocol
-messages lie beside the rows whose content names their digests.
+messages lie beside the rows whose content names their senders and digests.
 
 `append` returns when the row has reached the disk. If it raises, nothing may be disclosed.
 """
@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from nodes.config import Config
 from nodes.database import MAX_VALUE_BYTES, Database
-from nodes.errors import LedgerBrokenError, LedgerError
+from nodes.errors import LedgerBrokenError, LedgerError, OutputExistsError
 from nodes.fields import MAX_TEXT_BYTES
 from nodes.home import Home, create_private, removed_on_error, sync_folder
 from nodes.identity import verify_signature
@@ -75,7 +75,9 @@ class Event(StrEnum):
     REQUEST_RECEIVED = "request-received"
     DECISION = "decision"
     REFUSAL = "refusal"
+    CHECKPOINT = "checkpoint"
     DISCLOSURE = "disclosure"
+    RECEIPT = "receipt"
     COMPLETION = "completion"
     ABORT = "abort"
     EPOCH_OPENED = "epoch-opened"
@@ -207,7 +209,7 @@ class Ledger:
             "time_ms": now_ms,
         }
         if evidence:
-            facts["evidence"] = [_evidence_digest(e.type, e.payload, e.signature) for e in evidence]
+            facts["evidence"] = [_evidence_facts(e.sender, e.type, e.payload, e.signature) for e in evidence]
         content = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
         row_hash = _hash(content)
         signature = self._signer.sign(pre_authentication_encoding(HASH_TYPE, row_hash))
@@ -278,7 +280,7 @@ class LedgerFile:
     def export(self, target: Path) -> None:
         """Copy one consistent moment of the ledger into a single new file, private and durable."""
         if target.exists():
-            raise LedgerError(f"expected a new file, got {target}, which is there")
+            raise OutputExistsError(f"expected a new file, got {target}, which is there")
         create_private(target)
         with (
             removed_on_error(target),
@@ -331,13 +333,13 @@ def _check_next(row: Row, before: Head, public_key: bytes, connection: sqlite3.C
     if facts.get("previous") != before.hash.hex():
         raise LedgerBrokenError(f"row {row.sequence}: expected the hash of row {before.sequence} in it, got another")
     stored = connection.execute(
-        "SELECT type, payload, signature FROM evidence WHERE sequence = ? ORDER BY position", (row.sequence,)
+        "SELECT sender, type, payload, signature FROM evidence WHERE sequence = ? ORDER BY position", (row.sequence,)
     )
     try:
-        digests = [_evidence_digest(*message) for message in stored]
+        kept = [_evidence_facts(*message) for message in stored]
     except (TypeError, ValueError):
-        digests = []
-    if digests != facts.get("evidence", []):
+        kept = []
+    if kept != facts.get("evidence", []):
         raise LedgerBrokenError(f"row {row.sequence}: expected the signed messages that it names, got others")
     return Head(row.sequence, row.hash)
 
@@ -367,6 +369,6 @@ def _hash(content: bytes) -> bytes:
     return hashlib.sha256(pre_authentication_encoding(ROW_TYPE, content)).digest()
 
 
-def _evidence_digest(kind: int, payload: bytes, signature: bytes) -> str:
-    """The digest by which the protocol refers to a signed message; that of an envelope is the session's id."""
-    return digest(Packet(PacketType(kind), payload, signature)).hex()
+def _evidence_facts(sender: str, kind: int, payload: bytes, signature: bytes) -> dict[str, str]:
+    """A message's sender, and the digest by which the protocol refers to it; an envelope's is the session's id."""
+    return {"digest": digest(Packet(PacketType(kind), payload, signature)).hex(), "sender": sender}

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from nodes.errors import LedgerBrokenError, LedgerError, PermissionsError
+from nodes.errors import LedgerBrokenError, LedgerError, OutputExistsError, PermissionsError
 from nodes.ledger import HASH_TYPE, ROW_TYPE, Entry, Event, Head, Ledger, LedgerFile
 from protocol.dsse import pre_authentication_encoding
 from protocol.effects import Evidence
@@ -91,12 +91,12 @@ def test_stored_bytes_are_canonical_and_are_what_is_hashed(agency: Agency, ledge
     assert row_hash == hashlib.sha256(pre_authentication_encoding(ROW_TYPE, content)).digest()
 
 
-def test_a_row_names_the_digests_by_which_the_protocol_knows_its_messages(agency: Agency, ledger: Ledger) -> None:
+def test_a_row_names_senders_and_the_digests_that_the_protocol_uses(agency: Agency, ledger: Ledger) -> None:
     ledger.append(Entry(event=Event.COMPLETION), NOW_MS, (ENVELOPE, RECEIPT))
     *_, row = LedgerFile(agency.home.ledger_file).entries()
     assert row["evidence"] == [
-        digest(Packet(PacketType.ENVELOPE, b"envelope", bytes(64))).hex(),
-        digest(Packet(PacketType.RECEIPT, b"receipt", bytes(64))).hex(),
+        {"digest": digest(Packet(PacketType.ENVELOPE, b"envelope", bytes(64))).hex(), "sender": "fiu-east"},
+        {"digest": digest(Packet(PacketType.RECEIPT, b"receipt", bytes(64))).hex(), "sender": "fiu-east"},
     ]
 
 
@@ -219,6 +219,10 @@ def retype_evidence(connection: sqlite3.Connection, _agency: Agency) -> None:
     connection.execute("UPDATE evidence SET type = 99 WHERE sequence = 6")
 
 
+def ascribe_evidence(connection: sqlite3.Connection, _agency: Agency) -> None:
+    connection.execute("UPDATE evidence SET sender = 'fiu-west' WHERE sequence = 6 AND position = 1")
+
+
 def reorder_evidence(connection: sqlite3.Connection, _agency: Agency) -> None:
     connection.execute("UPDATE evidence SET position = 2 WHERE sequence = 6 AND position = 0")
 
@@ -256,6 +260,7 @@ Tamper = Callable[[sqlite3.Connection, Agency], None]
         (drop_evidence, "^row 6: expected the signed messages"),
         (edit_evidence, "^row 6: expected the signed messages"),
         (retype_evidence, "^row 6: expected the signed messages"),
+        (ascribe_evidence, "^row 6: expected the signed messages"),
         (reorder_evidence, "^row 6: expected the signed messages"),
         (add_evidence, "^row 5: expected the signed messages"),
         (add_loose_evidence, "expected each signed message to belong to a row, got 1"),
@@ -367,7 +372,7 @@ class TestCopies:
 
     def test_export_never_overwrites(self, agency: Agency, ledger: Ledger, tmp_path: Path) -> None:
         (tmp_path / "there").write_bytes(b"x")
-        with pytest.raises(LedgerError, match="expected a new file"):
+        with pytest.raises(OutputExistsError, match="expected a new file"):
             LedgerFile(agency.home.ledger_file).export(tmp_path / "there")
         assert (tmp_path / "there").read_bytes() == b"x"
 
