@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from cryptography import x509
@@ -91,7 +92,7 @@ def create_identity(home: Home, agency_id: str, now_ms: int) -> None:
         now_ms: start of the certificate's period, less CLOCK_TOLERANCE.
 
     Raises:
-        HomeExistsError: one of the files is there. StorageError: not written.
+        OutputExistsError: one of the files is there. StorageError: not written.
     """
     tls_key_pem, certificate = create_tls(agency_id, now_ms)
     for path, data in (
@@ -119,7 +120,7 @@ def write_tls(home: Home, key_pem: bytes, certificate: x509.Certificate) -> None
 def load_signer(home: Home) -> Signer:
     """Read the signing key alone. Raises as `load_identity`, and HomeMissingError."""
     home.check()
-    key = _load_key(read_private(home.signing_key_file), "signing.key")
+    key = _load_key(_read_key_file(home.signing_key_file), "signing.key")
     if not isinstance(key, Ed25519PrivateKey):
         raise IdentityError("signing.key: expected an Ed25519 key, got another kind")
     return Signer(key)
@@ -133,35 +134,41 @@ def load_identity(home: Home, agency_id: str, now_ms: int) -> Identity:
         IdentityError: names the file, what was expected and what was found.
     """
     signer = load_signer(home)
-    key_pem = read_private(home.tls_key_file)
+    key_pem = _read_key_file(home.tls_key_file)
     tls_key = _load_key(key_pem, "tls.key")
-    certificate_pem = read_private(home.tls_certificate_file)
+    certificate_pem = _read_key_file(home.tls_certificate_file)
     certificate = check_certificate(certificate_pem, agency_id, IdentityError, "tls.crt")
     check_period(certificate, now_ms, IdentityError, "tls.crt")
     if not isinstance(tls_key, ec.EllipticCurvePrivateKey) or tls_key.public_key() != certificate.public_key():
         raise IdentityError("tls.key: expected the P-256 key of tls.crt, got another key")
-    storage_key = read_private(home.storage_key_file)
+    storage_key = _read_key_file(home.storage_key_file)
     if len(storage_key) != STORAGE_KEY_BYTES:
         raise IdentityError(f"storage.key: expected {STORAGE_KEY_BYTES} bytes, got {len(storage_key)}")
     return Identity(agency_id, signer, key_pem, certificate, storage_key)
 
 
 def check_certificate(pem: bytes, agency_id: str, error: type[NodeError], what: str) -> x509.Certificate:
-    """Parse a certificate and verify that it is one, in canonical PEM, P-256, self-signed, in the agency's name."""
+    """Parse a certificate and verify that it is one, in canonical PEM, P-256, self-signed, in the agency's name,
+    and may not sign others."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        extensions = certificate.extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
         dns_names = names.get_values_for_type(x509.DNSName)
         key = certificate.public_key()
         canonical = certificate.public_bytes(Encoding.PEM)
     except _NO_CERTIFICATE:
-        raise error(f"{what}: expected a certificate with a DNS name, got something else") from None
+        raise error(f"{what}: expected a certificate with a DNS name and limits, got something else") from None
     if canonical != pem:
         raise error(f"{what}: expected one certificate in canonical PEM, got more or another form")
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise error(f"{what}: expected a P-256 key, got another kind")
     if len(list(names)) != 1 or dns_names != [target_name(agency_id)]:
         raise error(f"{what}: expected the one name {target_name(agency_id)}, got others")
+    if constraints.ca or usage.key_cert_sign:  # pinned, it is a root to TLS, which would take what it signs
+        raise error(f"{what}: expected a certificate that may not sign others, got an authority's")
     try:
         certificate.verify_directly_issued_by(certificate)
     except (ValueError, TypeError, InvalidSignature):
@@ -228,6 +235,12 @@ def _self_signed(key: ec.EllipticCurvePrivateKey, agency_id: str, now: datetime)
 
 def _private_pem(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _read_key_file(path: Path) -> bytes:
+    if not path.exists():
+        raise IdentityError(f"keys/{path.name}: expected a file, got none")
+    return read_private(path)
 
 
 def _load_key(pem: bytes, name: str) -> object:

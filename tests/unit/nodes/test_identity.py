@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.errors import HomeExistsError, HomeMissingError, IdentityError, PermissionsError, StorageError
+from nodes.errors import HomeMissingError, IdentityError, OutputExistsError, PermissionsError
 from nodes.home import Home, write_private
 from nodes.identity import (
     CERTIFICATE_DAYS,
@@ -39,8 +39,34 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> Agency:
     return make_agency(tmp_path_factory.mktemp("identity") / "node")
 
 
+def key_usage(*, key_cert_sign: bool) -> x509.KeyUsage:
+    no = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=key_cert_sign, **no)
+
+
+LEAF = x509.BasicConstraints(ca=False, path_length=None)
+AUTHORITY = x509.BasicConstraints(ca=True, path_length=None)
+SIGNATURES = key_usage(key_cert_sign=False)
+CERTIFICATES = key_usage(key_cert_sign=True)
+
+
 def certificate(
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, names: list[str], *, issuer_key: object = None
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+    names: list[str],
+    *,
+    issuer_key: object = None,
+    limits: tuple[x509.ExtensionType, ...] = (LEAF, SIGNATURES),
 ) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fiu-north")])
     now = datetime.fromtimestamp(NOW_MS / 1000, UTC)
@@ -48,6 +74,8 @@ def certificate(
     builder = builder.serial_number(7).not_valid_before(now).not_valid_after(now + timedelta(days=1))
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
+    for limit in limits:
+        builder = builder.add_extension(limit, critical=True)
     return builder.sign(issuer_key or key, hashes.SHA256()).public_bytes(Encoding.PEM)  # type: ignore[arg-type]
 
 
@@ -74,7 +102,7 @@ def test_two_nodes_share_no_key(agency: Agency, tmp_path: Path) -> None:
 def test_keys_are_never_overwritten(tmp_path: Path) -> None:
     home = make_agency(tmp_path / "node").home
     before = {p: p.read_bytes() for p in home.keys_folder.iterdir()}
-    with pytest.raises(HomeExistsError):
+    with pytest.raises(OutputExistsError):
         create_identity(home, "fiu-north", NOW_MS)
     assert {p: p.read_bytes() for p in home.keys_folder.iterdir()} == before
 
@@ -123,7 +151,7 @@ def test_each_damaged_file_is_refused(tmp_path: Path, name: str, fault: str) -> 
         write_private(path, path.read_bytes()[:-10])
     else:
         write_private(path, b"\xff" * 500)
-    expected = {"open": PermissionsError, "missing": StorageError}.get(fault, IdentityError)
+    expected = {"open": PermissionsError}.get(fault, IdentityError)
     with pytest.raises(expected):
         load_identity(home, "fiu-north", NOW_MS)
 
@@ -162,6 +190,11 @@ def test_the_certificate_is_held_to_its_form(agency: Agency) -> None:
         (certificate(ec.generate_private_key(ec.SECP384R1()), [name]), "expected a P-256 key"),
         (certificate(rsa.generate_private_key(65537, 2048), [name]), "expected a P-256 key"),
         (certificate(key, [name], issuer_key=other), "signed by its own key"),
+        (certificate(key, [name], limits=(AUTHORITY, CERTIFICATES)), "may not sign others"),
+        (certificate(key, [name], limits=(AUTHORITY, SIGNATURES)), "may not sign others"),
+        (certificate(key, [name], limits=(LEAF, CERTIFICATES)), "may not sign others"),
+        (certificate(key, [name], limits=(LEAF,)), "DNS name and limits"),
+        (certificate(key, [name], limits=(SIGNATURES,)), "DNS name and limits"),
         (good + good, "canonical PEM"),
         (b"# note\n" + good, "canonical PEM"),
         (good.replace(b"\n", b"\r\n"), "canonical PEM"),
