@@ -27,7 +27,7 @@ from typing import BinaryIO, Final
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from nodes.config import Config, load_config, parse_config
-from nodes.errors import BackupError, HomeExistsError, PassphraseError, StorageError
+from nodes.errors import BackupError, HomeExistsError, OutputExistsError, PassphraseError, StorageError
 from nodes.home import FILE_MODE, Home, make_folder, open_private, sync_folder, write_private
 from nodes.identity import load_identity
 from nodes.ledger import Entry, Event, Head, Ledger, LedgerFile
@@ -84,14 +84,15 @@ def create_backup(home: Home, target: Path, passphrase: str, now_ms: int) -> int
         the size of the file, in bytes.
 
     Raises:
-        PassphraseError: too short. StorageError: `target` is there already, or cannot be written: nothing is left.
+        PassphraseError: too short. OutputExistsError: `target` is there already.
+        StorageError: it cannot be written; nothing is left.
         Any error of the node's parts that cannot be read.
 
     Security: the file holds every secret of the node. Its name, size and time are all that is not encrypted.
     Cost: a copy of ledger and state in the home meanwhile; 128 MiB of memory for scrypt.
     """
     if target.exists():
-        raise StorageError(f"expected a new file, got {target}, which is there")
+        raise OutputExistsError(f"expected a new file, got {target}, which is there")
     config = load_config(home)
     preamble = MAGIC + os.urandom(SALT_BYTES)
     with (

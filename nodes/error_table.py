@@ -154,7 +154,11 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "weak-passphrase": "Take at least 15 characters, several random words for instance.",
         "bad-mandate": "Correct the mandate file; docs/samples/mandate.toml explains each key.",
     },
+    ("ALREADY_EXISTS", ExitCode.INPUT): {
+        "output-exists": "Choose another file name.",
+    },
     ("NOT_FOUND", ExitCode.INPUT): {
+        "unreadable-file": "Check the name and the permissions of the file.",
         "unknown-result": "See `accord results list`; give as much of the session as tells it from others.",
         "unknown-hit": "See `accord hits list` for the numbers of this result's hits.",
     },

@@ -35,6 +35,18 @@ class HomeExistsError(NodeError):
     code = "home-exists"
 
 
+class OutputExistsError(NodeError):
+    """A file that a command should write is there already; nothing is overwritten."""
+
+    code = "output-exists"
+
+
+class UnreadableFileError(NodeError):
+    """A file that a command was given cannot be read at all."""
+
+    code = "unreadable-file"
+
+
 class PermissionsError(NodeError):
     """A private file or folder could be read or changed by somebody else."""
 

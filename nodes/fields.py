@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from nodes.errors import NodeError
+from nodes.errors import NodeError, UnreadableFileError
 
 MAX_FILE_BYTES: Final = 1 << 20  # far above any file that a person writes; bounds memory for one that nobody did
 MAX_TEXT_BYTES: Final = 256  # one line on a terminal or form
@@ -24,12 +24,12 @@ NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?")
 
 
 def read_bounded(path: Path, error: type[NodeError], what: str) -> bytes:
-    """Return a file's bytes, at most MAX_FILE_BYTES of them."""
+    """Return a file's bytes, at most MAX_FILE_BYTES of them. Raises UnreadableFileError; error where it is longer."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as cause:
-        raise error(f"{what}: cannot read {path.name}: {cause.strerror}") from None
+        raise UnreadableFileError(f"{what}: cannot read {path}: {cause.strerror}; check the name") from None
     if len(data) > MAX_FILE_BYTES:
         raise error(f"{what}: expected at most {MAX_FILE_BYTES} bytes, got more")
     return data

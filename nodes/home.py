@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from nodes.errors import HomeExistsError, HomeMissingError, PermissionsError, StorageError
+from nodes.errors import HomeExistsError, HomeMissingError, OutputExistsError, PermissionsError, StorageError
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -183,7 +183,7 @@ def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
     Args:
         path: in an existing folder.
         data: the whole content.
-        replace: False refuses, with HomeExistsError, to replace a file that is there.
+        replace: False refuses, with OutputExistsError, to replace a file that is there.
 
     Raises:
         StorageError: not written; what was there before is still there.
@@ -205,7 +205,7 @@ def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
                 temporary.unlink()
         sync_folder(path.parent)
     except FileExistsError:
-        raise HomeExistsError(f"expected no file at {path}, got one that would be overwritten") from None
+        raise OutputExistsError(f"expected no file at {path}, got one that would be overwritten") from None
     except OSError as cause:
         raise StorageError(f"expected to write {path}, got: {cause.strerror}") from None
 

@@ -16,7 +16,7 @@ import click
 
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
-from nodes.errors import FollowUpError, HitNoteError, StorageError
+from nodes.errors import FollowUpError, HitNoteError, OutputExistsError
 from nodes.fields import MAX_FILE_BYTES, read_bounded
 from nodes.followup import FollowUp, as_json_fields, make_follow_up, read_follow_up, write_follow_up
 from nodes.hits import Hit, all_results, find_result
@@ -163,7 +163,7 @@ def discard(
 def export(home: Home, session: str, numbers: tuple[int, ...], output: Path, as_json: bool) -> None:
     """Write a signed follow-up request. It is about confirmed hits, for the partner, through the legal channel."""
     if output.exists():
-        raise StorageError(f"expected a new file for the request, got {output}, which is there")
+        raise OutputExistsError(f"expected a new file for the request, got {output}, which is there")
     node, at_ms = LocalNode.load(home), now_ms()
     result = find_result(node.config.paths.results, session)
     ledger_file = LedgerFile(home.ledger_file)

@@ -14,7 +14,7 @@ from nodes.cli.output import json_option, print_facts, print_json, print_table
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import ControlClient, connect
 from nodes.control.wire import QueryOrder, SyncOrder
-from nodes.errors import MandateError, QuestionError, StorageError
+from nodes.errors import MandateError, OutputExistsError, QuestionError
 from nodes.fields import read_bounded
 from nodes.home import Home, write_private
 from nodes.mandate import parse_mandate
@@ -32,7 +32,8 @@ _AFTER_REFUSAL: Final = {
     Reason.REPLAYED: "Ask again; if it repeats, tell the partner, because somebody may be repeating envelopes.",
     Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
     Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
-    Reason.OUTDATED: "The epoch ended, or a newer release is there. Run `accord epoch sync`, then ask again.",
+    Reason.OUTDATED: "No such epoch is open, or it has a newer release. Run `accord epoch sync`; if that is refused too, "
+    "close the epoch here and ask the partner's contact point to open another.",
     Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
     Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
 }
@@ -93,7 +94,7 @@ def intersect(
     goes to both. You learn the shared ones and how many it holds. A hit is a lead, not an identity.
     """
     if output is not None and output.exists():
-        raise StorageError(f"expected a new file for the result, got {output}, which is there")
+        raise OutputExistsError(f"expected a new file for the result, got {output}, which is there")
     if len(set(kinds)) != len(kinds):
         raise QuestionError("expected each --kind once, got one twice")
     text = read_bounded(mandate, MandateError, "mandate")

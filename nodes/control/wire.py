@@ -119,8 +119,8 @@ def error_from(code: str, message: str) -> Exception:
 
     A command imports little, so most classes are not there; exit code and advice depend on the code alone.
     """
-    kind = _known(code) or (type("RelayedError", (Exception,), {"code": code}) if code in ERRORS else ControlError)
-    error = kind.__new__(kind)
+    kind = _known(code) or (_relayed(code) if code in ERRORS else ControlError)
+    error: Exception = kind.__new__(kind)
     Exception.__init__(error, message)
     return error
 
@@ -132,3 +132,11 @@ def _known(code: str) -> type[Exception] | None:
             return kind
         kinds.extend(kind.__subclasses__())
     return None
+
+
+def _relayed(code: str) -> type[Exception]:
+    class RelayedError(Exception):
+        """An error of a class that this process does not know."""
+
+    RelayedError.code = code  # type: ignore[attr-defined]
+    return RelayedError

@@ -20,9 +20,9 @@ from nodes.errors import (
     HomeExistsError,
     LedgerBrokenError,
     NodeError,
+    OutputExistsError,
     PassphraseError,
     RestoredError,
-    StorageError,
 )
 from nodes.home import Home
 from nodes.ledger import Entry, Event, Ledger, LedgerFile
@@ -177,7 +177,7 @@ def test_a_short_passphrase_makes_no_backup(agency: Agency, tmp_path: Path) -> N
 
 
 def test_no_file_is_overwritten(agency: Agency, archive: Path, tmp_path: Path) -> None:
-    with pytest.raises(StorageError):
+    with pytest.raises(OutputExistsError):
         create_backup(agency.home, archive, PASSPHRASE, NOW_MS)
     before = contents(agency.home.path)
     with pytest.raises(HomeExistsError):

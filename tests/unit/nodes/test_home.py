@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.errors import HomeExistsError, HomeMissingError, PermissionsError, StorageError
+from nodes.errors import HomeExistsError, HomeMissingError, OutputExistsError, PermissionsError, StorageError
 from nodes.home import Home, create_private, locked, read_private, write_private
 from tests.agency import make_agency
 
@@ -54,7 +54,7 @@ def test_check_wants_a_finished_node(tmp_path: Path) -> None:
     with pytest.raises(HomeMissingError, match=r"accord\.toml"):
         home.check()
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises((HomeMissingError, PermissionsError)):
+    with pytest.raises((HomeMissingError, OutputExistsError, PermissionsError)):
         Home(tmp_path / "file").check()
 
 
@@ -120,7 +120,7 @@ def test_writing_replaces_whole_files_only(tmp_path: Path) -> None:
     write_private(path, b"new")
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(HomeExistsError):
+    with pytest.raises(OutputExistsError):
         write_private(path, b"other", replace=False)
     assert path.read_bytes() == b"new"
     write_private(tmp_path / "second", b"", replace=False)
