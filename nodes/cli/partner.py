@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.config import load_config
-from nodes.errors import PartnerFileError, PartnerUnknownError
+from nodes.errors import NodeError, OutputExistsError, PartnerFileError, PartnerUnknownError
 from nodes.fields import read_bounded
 from nodes.home import Home, write_private
 from nodes.identity import load_identity
 from nodes.ledger import Entry, Event
 from nodes.partners import Partner, PartnerBook, PartnerFile, Status, export_partner_file, read_partner_file
+
+_SHOWN_BEFORE: Final = ("agency", "name", "realm", "address")  # the fingerprint, and what it is made of, come after
 
 
 @click.group(short_help="Exchange partner files; see, suspend and remove partners.")
@@ -32,9 +35,15 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def export(home: Home, file: Path, as_json: bool) -> None:
-    """Write this agency's partner FILE, to be sent to partners, and show its fingerprint."""
+    """Write this agency's partner FILE, to be sent to partners, and show its fingerprint.
+
+    Replaces nothing but an earlier partner file of this agency.
+    """
     config = load_config(home)
-    content = export_partner_file(load_identity(home, config.agency_id, now_ms()), config)
+    identity = load_identity(home, config.agency_id, now_ms())
+    content = export_partner_file(identity, config)
+    if os.path.lexists(file) and not _is_of(file, identity.signer.public_key):
+        raise OutputExistsError(f"expected a new file, or this agency's earlier partner file, got {file}, another one")
     write_private(file, content)
     _show(read_partner_file(content), {"file": str(file)}, as_json)
 
@@ -47,9 +56,9 @@ def export(home: Home, file: Path, as_json: bool) -> None:
 def add(home: Home, file: Path, fingerprint: str | None, as_json: bool) -> None:
     """Add the partner of FILE, after its fingerprint has been compared."""
     node = LocalNode.load(home)
-    content = read_partner_file(read_bounded(file, PartnerFileError, "partner file"))
-    if fingerprint is None:
-        _show(content, {}, as_json=False, err=True)
+    content = _read(file)
+    if fingerprint is None:  # what is typed must come from the telephone, so the screen does not show it
+        print_facts({name: _facts(content, {})[name] for name in _SHOWN_BEFORE}, err=True)
         fingerprint = click.prompt("Type the fingerprint that the partner's people gave you", err=True)
 
     def record(partner: Partner) -> None:
@@ -129,6 +138,17 @@ def _record(node: LocalNode, partner: Partner, note: str) -> None:
     node.record(Entry(event=Event.PARTNER_CHANGE, partner=partner.file.agency_id, operator=node.operator.id, note=note))
 
 
+def _read(path: Path) -> PartnerFile:
+    return read_partner_file(read_bounded(path, PartnerFileError, "partner file"))
+
+
+def _is_of(path: Path, signing_key: bytes) -> bool:
+    try:
+        return not path.is_symlink() and _read(path).signing_key == signing_key
+    except NodeError:
+        return False
+
+
 def _facts(file: PartnerFile, more: dict[str, str]) -> dict[str, Any]:
     return {
         "agency": file.agency_id,
@@ -142,8 +162,8 @@ def _facts(file: PartnerFile, more: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _show(file: PartnerFile, more: dict[str, str], as_json: bool, *, err: bool = False) -> None:
+def _show(file: PartnerFile, more: dict[str, str], as_json: bool) -> None:
     if as_json:
         print_json(_facts(file, more))
     else:
-        print_facts(_facts(file, more), err=err)
+        print_facts(_facts(file, more))

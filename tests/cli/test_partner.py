@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nodes.error_table import ExitCode
+from nodes.partners import read_partner_file
 from tests.cli.command import Outcome, accord, init
 
 
@@ -48,7 +49,36 @@ def test_export_shows_what_the_other_side_will_see(tmp_path: Path, north: Path, 
     assert (tmp_path / "copy.json").read_bytes() == south_file.read_bytes()
     asked = accord(north, "partner", "add", south_file, typed="wrong\n")
     line = next(line for line in exported.out.splitlines() if line.startswith("fingerprint"))
-    assert line in asked.err.splitlines()
+    assert line in accord(tmp_path / "south", "partner", "export", tmp_path / "copy.json").out.splitlines()
+    for shown in ("fiu-south", "Agency fiu-south", "localhost:7443", "exercise"):
+        assert shown in asked.err
+
+
+def test_the_fingerprint_is_not_on_the_screen_before_it_was_typed(
+    north: Path, south_file: Path, fingerprint: str
+) -> None:
+    """Otherwise whoever is in a hurry copies it from there, and nothing has been compared."""
+    signing_key = read_partner_file(south_file.read_bytes()).signing_key.hex()
+    wrong = accord(north, "partner", "add", south_file, typed="wrong\n")
+    assert fingerprint not in wrong.out + wrong.err
+    assert fingerprint.replace(" ", "") not in wrong.out + wrong.err
+    assert signing_key not in wrong.out + wrong.err
+    right = accord(north, "partner", "add", south_file, typed=f"{fingerprint}\n")
+    assert right.code == 0
+    assert fingerprint in right.out
+
+
+def test_export_replaces_nothing_but_this_agencys_earlier_file(tmp_path: Path, north: Path, south_file: Path) -> None:
+    other = tmp_path / "rules.toml"
+    other.write_text("# by hand")
+    for file in (other, south_file):
+        before = file.read_bytes()
+        done = accord(north, "partner", "export", file, "--json")
+        assert (done.code, done.error["code"]) == (ExitCode.INPUT, "output-exists")
+        assert file.read_bytes() == before
+    own = tmp_path / "north.json"
+    for _ in range(2):
+        assert accord(north, "partner", "export", own).code == 0
 
 
 def test_adding_by_option(north: Path, south_file: Path, fingerprint: str) -> None:
@@ -87,7 +117,8 @@ def test_a_file_changed_on_the_way(north: Path, south_file: Path, fingerprint: s
     done = add(north, south_file, fingerprint)
     assert (done.code, done.error["code"]) == (ExitCode.INPUT, "bad-partner-file")
     missing = add(north, south_file.with_name("none"), fingerprint)
-    assert (missing.code, missing.error["code"]) == (ExitCode.INPUT, "bad-partner-file")
+    assert (missing.code, missing.error["code"]) == (ExitCode.INPUT, "unreadable-file")
+    assert missing.error["message"].endswith("check the name")
     folder = add(north, south_file.parent, fingerprint)
     assert folder.code == ExitCode.USAGE
 
