@@ -167,21 +167,47 @@ class RequesterHost(CaseFile):
             self.record(Event.REQUEST_SENT)
         elif effect.sender != self.partner and effect.type is self.charged_with:
             self.node.state.charge(self.reservation, sum(self.facts.sizes), self.node.now_ms())
+            self.record(Event.CHECKPOINT)
+        elif effect.sender != self.partner and effect.type is PacketType.RECEIPT:
+            self.record(Event.RECEIPT)  # with the partner's, which proves that it answered
         elif effect.type is PacketType.ACCEPT:
             with suppress(ProtocolError):  # the session is about to say what is wrong with it
                 self._note_sizes(codec.decode_message(Packet(effect.type, effect.payload, effect.signature), Accept))
 
     def _note_sizes(self, accept: Accept) -> None:
+        """See that what the partner declares is within own limits and, to both, that own rules let it ask so much."""
+        limit = self.node.config.limits.elements_per_list
+        if max(accept.sizes, default=0) > limit:
+            raise TooManyElementsError(f"expected at most {limit} elements in a list of the partner's, got more")
         self.facts = replace(self.facts, partner_sizes=accept.sizes)
         self.partner_elements = sum(accept.sizes)
         self.elements += self.partner_elements
         self.check_room()
+        if self.request.reveals.to_both:
+            self._admit_partner(accept.sizes)
+
+    def _admit_partner(self, sizes: tuple[int, ...]) -> None:
+        """The partner asks as well: decide as over any question of its, and set its budget aside."""
+        request = self.request
+        asked = Facts(
+            direction=Direction.INCOMING,
+            partner=self.partner,
+            query=Query.INTERSECT.value,
+            reveals=request.reveals.value,
+            data_set=request.data_set,
+            lists=tuple(zip(self.facts.kinds, sizes, strict=False)),
+            purpose=self.facts.purpose,
+            instrument=self.facts.instrument,
+        )
+        obligations = self.node.rules.decide(asked).enforce()
+        self.reserve_for_partner(request.data_set, sum(sizes), obligations.max_elements_per_day)
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         raise QuestionError(f"expected effects of a requester, got {type(effect).__name__}")
 
     def charge(self, effect: Charge) -> None:
-        """Where the answer goes to both, own tags leave too. What the partner may learn so, own rules have decided."""
+        """Where the answer goes to both, own tags leave too: charge what the partner asked, then write it down."""
+        self.node.state.charge(self.partner_reservation, effect.elements, self.node.now_ms())
         self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex())
 
     def question(self) -> AnsweredQuestion:

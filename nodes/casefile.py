@@ -6,6 +6,7 @@ Called from storage threads, one call at a time.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 from dataclasses import dataclass, replace
@@ -14,14 +15,14 @@ from typing import Any
 from nodes.errors import NodeError, RefusedByRulesError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
-from nodes.node import SPOOL_BYTES_PER_ELEMENT, Node
+from nodes.node import NOTED_SPOOL_BYTES, SPOOL_BYTES_PER_ELEMENT, Node
 from nodes.partners import Partner
 from nodes.policy import Decision, Facts, Obligations, asked_as
 from nodes.registry import Snapshot
 from nodes.spool import Spools
 from protocol.effects import Adopt, ConsumeSeed, Evidence, Merge, ReadItems, ReadNotes, ReadRelease
 from protocol.errors import AbortedError, RefusedError, RejectedError
-from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Role
+from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Reveals, Role
 from protocol.notes import encode_notes
 from protocol.transcript import digest
 from psi import Items
@@ -57,6 +58,7 @@ class CaseFile:
         self.facts = Entry(event=Event.ABORT, partner=self.partner)
         self.decision: Decision | None = None
         self.reservation = b""
+        self.partner_reservation = b""
         self.snapshot: Snapshot | None = None
         self._evidence: list[Evidence] = []
 
@@ -108,13 +110,18 @@ class CaseFile:
         """What the file with an answer says of the question."""
         raise NotImplementedError
 
+    @property
+    def with_notes(self) -> bool:
+        return self.facts.reveals in {reveals.value for reveals in Reveals if reveals.with_notes}
+
     def check_room(self) -> None:
         """See that the spools of all declared elements will fit, before anything is agreed that would be lost without.
 
         Raises:
             StorageError: they will not.
         """
-        folder, needed_bytes = self.node.config.paths.spool, self.elements * SPOOL_BYTES_PER_ELEMENT
+        folder = self.node.config.paths.spool
+        needed_bytes = self.elements * (NOTED_SPOOL_BYTES if self.with_notes else SPOOL_BYTES_PER_ELEMENT)
         free_bytes = shutil.disk_usage(folder).free
         if free_bytes < needed_bytes:
             raise StorageError(f"expected {needed_bytes} bytes free for spools at {folder}, got {free_bytes}")
@@ -172,10 +179,18 @@ class CaseFile:
         state.reserve(reservation, self.partner, data_set, elements, limit_elements, now_ms)
         self.reservation = reservation
 
+    def reserve_for_partner(self, data_set: str, elements: int, limit_elements: int) -> None:
+        """Set aside what the partner asks beside the question that it answers."""
+        reservation = hashlib.sha512(self.reservation).digest()
+        state, now_ms = self.node.state, self.node.now_ms()
+        state.reserve(reservation, self.partner, data_set, elements, limit_elements, now_ms)
+        self.partner_reservation = reservation
+
     def release(self) -> None:
         """Give back what was reserved and not charged."""
-        if self.reservation:
-            self.node.state.release(self.reservation, self.node.now_ms())
+        for reservation in (self.reservation, self.partner_reservation):
+            if reservation:
+                self.node.state.release(reservation, self.node.now_ms())
 
     def close(self) -> None:
         """Let go of the snapshot."""
@@ -183,17 +198,28 @@ class CaseFile:
             self.snapshot.close()
 
     def finish(self, error: Exception | None, ctx: bytes | None) -> None:
-        """Write the last row and give back what was reserved and not charged. Logs what fails; raises nothing."""
+        """Write the last row, then give back what was reserved and not charged.
+
+        Raises:
+            NodeError: a completed session whose last row was not written: its answer must not be told. What fails after
+                an error is logged and raises nothing.
+        """
+        agreed = (ctx or b"").hex()
         try:
-            self.release()
             if error is None:
-                self.record(Event.COMPLETION, ctx=(ctx or b"").hex())
+                self.record(Event.COMPLETION, ctx=agreed)
             else:
-                refused = any(message.type is PacketType.REFUSAL for message in self._evidence)
-                event = Event.REFUSAL if refused else Event.ABORT
-                self.record(event, ctx=(ctx or b"").hex(), reason=reason_of(error))
+                refused = isinstance(error, RefusedError | RejectedError)
+                self.record(Event.REFUSAL if refused else Event.ABORT, ctx=agreed, reason=reason_of(error))
         except NodeError as failure:
             log.error(line("last-row-not-written", code=failure.code, message=failure))
+            if error is None:
+                raise
+        finally:
+            try:
+                self.release()
+            except NodeError as failure:
+                log.error(line("reservation-not-released", code=failure.code, message=failure))
 
 
 def reason_of(error: Exception) -> str:

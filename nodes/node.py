@@ -32,6 +32,7 @@ from protocol.session import Local, Peer, Secrets
 
 MAX_PERIOD_MS: Final = 3_600_000  # an envelope is a question, not a standing order; nonces are kept this long
 SPOOL_BYTES_PER_ELEMENT: Final = 48  # a row of 20 bytes twice while it is sorted, seals and slack
+NOTED_SPOOL_BYTES: Final = 336  # the same with notes: a row of 160 bytes twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Node:
 def spools_for(config: Config) -> Spools:
     """Room on disk for one session, or for one release of an epoch."""
     elements = config.limits.elements_per_list * MAX_LISTS
-    return Spools(config.paths.spool, 2 * elements * SPOOL_BYTES_PER_ELEMENT)
+    return Spools(config.paths.spool, 2 * elements * NOTED_SPOOL_BYTES)
 
 
 def peer(partner: Partner) -> Peer:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from nodes.channel import StreamChannel
 from nodes.errors import NodeError, PartnerUnreachableError, SessionUnknownError, TurnedAwayError
@@ -21,9 +22,12 @@ from protocol.errors import ConnectionLostError, ProtocolError, ResumeError
 from protocol.messages import PacketType, Statement
 from protocol.session import Session
 
+REPEATABLE_PACKETS: Final = 16  # read and perhaps not handled before a cut: more than the runner holds
 HANDSHAKE_PACKETS: Final = 2  # each way, before the transcript and its numbers begin (docs/protocol.md, "Handshake")
 FIRST_PAUSE_SECONDS: Final = 0.25  # between attempts to connect again; doubled each time
 LAST_PAUSE_SECONDS: Final = 5.0
+
+T = TypeVar("T")
 
 log = logging.getLogger("accord.session")
 
@@ -41,7 +45,7 @@ class Reconnect(Protocol):
 
 
 class ResumingChannel:
-    """A runner's channel over one stream after another.
+    """A runner's channel over one stream after another. A stream that is given up is closed.
 
     Args:
         stream: the first.
@@ -49,27 +53,29 @@ class ResumingChannel:
         first: a packet that was read from the stream before.
     """
 
-    def __init__(self, session: Session, stream: StreamChannel, reconnect: Reconnect, first: bytes = b"") -> None:
+    def __init__(
+        self, session: Session, stream: StreamChannel, reconnect: Reconnect, first: bytes | None = None
+    ) -> None:
         self._session = session
         self._first = first
         self._stream = stream
         self._reconnect = reconnect
-        self._superseded = asyncio.Event()
         self._recovering = asyncio.Lock()
         self._writing = asyncio.Lock()
+        self._recovered = asyncio.Event()
+        self._read: deque[bytes] = deque(maxlen=REPEATABLE_PACKETS)
         self._read_count = 0
         self._write_count = 0
-        self._repeats = 0
+        self._repeats: deque[bytes] = deque()
         self._resending: asyncio.Task[None] | None = None
 
     def check(self) -> None:
         self._stream.check()
 
     async def read(self) -> bytes | None:
-        if self._first:
-            first, self._first = self._first, b""
-            self._read_count += 1
-            return first
+        if self._first is not None:
+            first, self._first = self._first, None
+            return self._arrived(first)
         while True:
             stream = self._stream
             try:
@@ -77,54 +83,65 @@ class ResumingChannel:
             except ConnectionLostError as lost:
                 await self._recover(stream, lost)
                 continue
-            if packet is not None and self._repeats:
-                self._repeats -= 1
-                continue
-            self._read_count += packet is not None
-            return packet
+            if packet is None:
+                return None
+            if not self._repeats:
+                return self._arrived(packet)
+            if packet != self._repeats.popleft():
+                raise ResumeError("expected the packets from before the cut, got others")
+
+    def _arrived(self, packet: bytes) -> bytes:
+        self._read_count += 1
+        self._read.append(packet)
+        return packet
 
     async def write(self, packet: bytes) -> None:
+        """Return when the packet is handed over; after a cut, when it went out again with the rest."""
         async with self._writing:
             self._write_count += 1
             stream = self._stream
             with suppress(ConnectionLostError):
-                await stream.write(packet)
+                await _raced(stream, stream.write(packet))
                 return
         if not self._session.resumable:
             raise ConnectionLostError("expected to send a packet, got the end of the connection")
-        self.supersede(stream)  # the reader finds the cut and recovers; this packet goes out again with the rest
+        self.supersede(stream)
+        while stream is self._stream:  # the reader finds the cut and recovers, or the session ends
+            self._recovered.clear()
+            await self._recovered.wait()
 
     async def finish(self) -> None:
         await self._stream.finish()
 
     def close(self) -> None:
         self._stream.close()
+        if isinstance(self._reconnect, Return):
+            self._reconnect.close()
         if self._resending is not None:
             self._resending.cancel()
 
-    def supersede(self, stream: StreamChannel | None = None) -> None:
-        """Give a stream up for cut: the current one, or `stream` if it still is."""
-        if stream is None or stream is self._stream:
-            self._superseded.set()
+    def supersede(self, stream: StreamChannel) -> None:
+        """Give a stream up for cut, if it still is the current one."""
+        if stream is self._stream:
+            stream.close()
 
     def come_back(self, stream: StreamChannel, theirs: bytes) -> None:
-        """Go on with a new stream of the partner's, whose first packet was `theirs`. Raises SessionUnknownError."""
+        """Go on with a new stream of the partner's, whose first packet was `theirs`.
+
+        Raises:
+            SessionUnknownError: not for this session, or this session cannot go on so; the one under way is untouched.
+        """
+        try:
+            self._session.missing(theirs)
+        except ProtocolError as error:
+            raise SessionUnknownError(f"expected a partner that can go on in this session, got {error.code}") from None
         if not isinstance(self._reconnect, Return):
             raise SessionUnknownError("expected a session that waits for its partner, got one that connects itself")
         self._reconnect.offer(stream, theirs)
-        self.supersede()
+        self.supersede(self._stream)
 
     async def _read_from(self, stream: StreamChannel) -> bytes | None:
-        reading = asyncio.ensure_future(stream.read())
-        superseded = asyncio.ensure_future(self._superseded.wait())
-        try:
-            await asyncio.wait((reading, superseded), return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
-                raise ConnectionLostError("expected the stream to go on, got a cut")
-            packet = reading.result()
-        finally:
-            reading.cancel()
-            superseded.cancel()
+        packet = await _raced(stream, stream.read())
         if packet is None and not stream.opened_here and self._session.resumable and self._session.partner_needed:
             raise ConnectionLostError("expected the stream to go on, got its end")  # gRPC tells a server no more
         return packet
@@ -139,27 +156,55 @@ class ResumingChannel:
             log.info(line("session-cut", session=self._session.session_id))
             received = self._session.received_count
             stream, theirs = await self._reconnect(self._session.resume_packet())
+            await self._writing.acquire()  # for the resend: nothing overtakes it
             try:
-                lacking = self._session.missing(theirs)
-            except ProtocolError as error:
-                stream.close()
-                raise ResumeError("expected a partner that can go on in this session, got another") from error
+                lacking = self._lacking(stream, theirs, received)
+            except BaseException:
+                self._writing.release()
+                raise
             self._stream = stream
-            self._superseded.clear()
-            self._repeats = self._read_count - HANDSHAKE_PACKETS - received
+            self._recovered.set()
             log.info(line("session-resumed", session=self._session.session_id, resent=len(lacking)))
-        # Not awaited: both sides send again, and neither may wait for the other to read first.
-        self._resending = asyncio.create_task(self._resend(stream, lacking))
+            # Not awaited: both sides send again, and neither may wait for the other to read first.
+            self._resending = asyncio.create_task(self._resend(stream, lacking))
 
-    async def _resend(self, stream: StreamChannel, lacking: list[tuple[int, bytes]]) -> None:
-        async with self._writing:
-            written = self._write_count - HANDSHAKE_PACKETS  # the runner has yet to write the rest
-            with suppress(ConnectionLostError):
-                for number, packet in lacking:
-                    if number < written:
-                        await stream.write(packet)
-                return
-        self.supersede(stream)
+    def _lacking(self, stream: StreamChannel, theirs: bytes, received: int) -> list[bytes]:
+        """What to send again of what the runner has written; and note what the partner will send again."""
+        repeats = self._read_count - HANDSHAKE_PACKETS - received
+        try:
+            lacking = self._session.missing(theirs)
+        except ProtocolError as error:
+            stream.close()
+            raise ResumeError(f"expected a partner that can go on in this session, got {error.code}") from None
+        if repeats > len(self._read):
+            stream.close()
+            raise ResumeError(f"expected at most {REPEATABLE_PACKETS} packets again, got {repeats}")
+        self._repeats = deque(list(self._read)[len(self._read) - repeats :])
+        written = self._write_count - HANDSHAKE_PACKETS
+        return [packet for number, packet in lacking if number < written]
+
+    async def _resend(self, stream: StreamChannel, packets: list[bytes]) -> None:
+        try:
+            for packet in packets:
+                await _raced(stream, stream.write(packet))
+        except ConnectionLostError:
+            self.supersede(stream)
+        finally:
+            self._writing.release()
+
+
+async def _raced(stream: StreamChannel, work: Coroutine[Any, Any, T]) -> T:
+    """Await a read or write of a stream. Raises ConnectionLostError: it failed, or the stream was given up."""
+    working = asyncio.ensure_future(work)
+    over = asyncio.ensure_future(stream.over.wait())
+    try:
+        await asyncio.wait((working, over), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ConnectionLostError("expected the stream to go on, got a cut")
+        return working.result()
+    finally:
+        working.cancel()
+        over.cancel()
 
 
 def resumed_ctx(first: bytes) -> bytes | None:
@@ -206,24 +251,38 @@ async def _offered(stream: StreamChannel, own: bytes) -> tuple[StreamChannel, by
 
 
 class Return:
-    """The responder's side: wait for the requester to come back, for so long."""
+    """The responder's side: wait for the requester to come back, for so long. The newest stream counts."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._came: asyncio.Queue[tuple[StreamChannel, bytes]] = asyncio.Queue(1)
+        self._offered: tuple[StreamChannel, bytes] | None = None
+        self._came = asyncio.Event()
 
     def offer(self, stream: StreamChannel, theirs: bytes) -> None:
-        """A new stream, whose first packet is a RESUME of this session. Raises SessionUnknownError: one waits."""
-        try:
-            self._came.put_nowait((stream, theirs))
-        except asyncio.QueueFull:
-            raise SessionUnknownError("expected one new connection for a session, got two") from None
+        """A new stream, whose first packet is a RESUME of this session."""
+        self.close()
+        self._offered = (stream, theirs)
+        self._came.set()
+
+    def close(self) -> None:
+        """Give up a stream that nobody took."""
+        if self._offered is not None:
+            self._offered[0].close()
+            self._offered = None
+        self._came.clear()
 
     async def __call__(self, own: bytes) -> tuple[StreamChannel, bytes]:
         try:
             async with asyncio.timeout(self._seconds):
-                stream, theirs = await self._came.get()
+                while True:
+                    await self._came.wait()
+                    self._came.clear()
+                    if self._offered is None:
+                        continue
+                    (stream, theirs), self._offered = self._offered, None
+                    with suppress(ConnectionLostError):
+                        await _raced(stream, stream.write(own))
+                        return stream, theirs
+                    stream.close()
         except TimeoutError:
             raise ConnectionLostError(f"expected the partner back within {self._seconds:.0f} s, got nobody") from None
-        await stream.write(own)
-        return stream, theirs

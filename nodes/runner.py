@@ -177,7 +177,10 @@ class Runner:
                 event = await self._next()
                 if self._urgent is None:
                     self._check_partner()
-                await self._carry_out(self._step(self._urgent or event))
+                ending = self._urgent
+                await self._carry_out(self._step(ending or event))
+                if ending is not None and self._done is None:  # a session must end when it is told to
+                    self._done = Done(None, ending.error, self.session.ctx)
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._outgoing.join()
@@ -240,15 +243,18 @@ class Runner:
     # --- effects
 
     async def _carry_out(self, effects: list[Effect]) -> None:
+        """Carry out one step. What a signed message allows is left out where it could not be kept; the end never is."""
+        kept = True
         for effect in effects:
             match effect:
-                case Evidence():
-                    if not await self._kept(effect):
-                        break
-                case Send():
-                    self._send(effect)
                 case Done():
                     self._done = effect
+                case Evidence():
+                    kept = await self._kept(effect)
+                case _ if not kept:
+                    continue
+                case Send():
+                    self._send(effect)
                 case Compute():
                     self._start(effect.token, self._executor.compute(effect.job))
                 case _:

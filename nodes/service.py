@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import ssl
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -160,6 +161,7 @@ class Service:
             stream.close()
 
     async def _begin(self, partner: Partner, stream: StreamChannel, first: bytes) -> None:
+        """Conduct a session. gRPC cancels a handler whose caller is gone; the session, and what follows it, goes on."""
         node, agency = self._node, partner.file.agency_id
         turn_away = None
         if node.sessions.draining:
@@ -171,11 +173,28 @@ class Service:
         channel = ResumingChannel(session, stream, Return(node.config.limits.resume_seconds), first)
         runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
         with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):
-            outcome = await _to_the_end(runner, channel)
-            await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
+            conducting = asyncio.create_task(self._conduct(runner, channel, host, agency))
+            while not conducting.done():
+                try:
+                    await asyncio.shield(conducting)
+                except asyncio.CancelledError:
+                    if session.resumable:
+                        channel.supersede(stream)
+                    else:
+                        lost = ConnectionLostError("expected the session to go on, got the end of the connection")
+                        runner.end(lost, tell_partner=False)
+            conducting.result()
+
+    async def _conduct(self, runner: Runner, channel: ResumingChannel, host: ResponderHost, agency: str) -> None:
+        node, session = self._node, runner.session
+        try:
+            outcome = await runner.run()
+            with suppress(NodeError):  # logged there; the partner has what it asked for
+                await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
             await node.executor.storage(_keep_answer, host, outcome, session.session_id)
+        finally:
             await node.executor.storage(host.close)
-        channel.close()
+            channel.close()
         node.metrics.session_ended(Role.RESPONDER, outcome, host.elements)
         report(outcome, agency, session.session_id, Role.RESPONDER)
 
@@ -203,22 +222,6 @@ def _keep_answer(host: ResponderHost, outcome: Outcome, session_id: str | None) 
             write_result(host, answer, outcome, session_id)
         except NodeError as error:
             log.error(line("answer-not-kept", session=session_id, code=error.code, message=error))
-
-
-async def _to_the_end(runner: Runner, channel: ResumingChannel) -> Outcome:
-    """Run a session. gRPC cancels a handler whose caller is gone; the session goes on, or ends in good order."""
-    task = asyncio.create_task(runner.run())
-    while True:
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-            if runner.session.resumable:
-                channel.supersede()
-            else:
-                lost = ConnectionLostError("expected the session to go on, got the end of the connection")
-                runner.end(lost, tell_partner=False)
 
 
 def report(outcome: Outcome, partner: str, session_id: str | None, role: Role) -> None:

@@ -68,6 +68,7 @@ class Requester(Session):
     def _on_accept(self, envelope: Packet, reference: bytes, packet: Packet) -> None:
         accept = decode_message(packet, Accept)
         check_accept(accept, self.envelope, reference, self.local, self.peer)
+        self._partner_refers = True
         salt = session_salt(envelope, [packet], self.secrets.coin)
         opened = self._send_signed(PacketType.OPEN, Open(salt, self.secrets.coin, self._own_public_keys(salt)))
         self._references += [salt, digest(opened)]
@@ -96,6 +97,7 @@ class Responder(Session):
         self.envelope: Envelope | None = None
         self._own_sizes: tuple[int, ...] = ()
         self._grant: Grant | None = None
+        self._partner_refers = True  # it wrote the envelope
         self.expect(PacketType.ENVELOPE, self._on_envelope)
 
     def _own_public_keys(self, envelope: Envelope, salt: bytes) -> tuple[bytes, ...]:

@@ -92,8 +92,9 @@ class Session:
         self._transcript: Transcript | None = None
         self._expected: dict[PacketType, Handler] = {}
         self._before: Statement | None = None  # both directions before the packet being handled
+        self._partner_refers = False  # True once the partner must have read the envelope
         self._now_ms = 0
-        self._references: list[bytes] = [NO_REFERENCE]
+        self._references: list[bytes] = [NO_REFERENCE]  # the last is the latest; once it has one, NO_REFERENCE is none
         self._effects: list[Effect] = []
         self._waiting: dict[int, Callable[[Any], None]] = {}
         self._tokens = 0
@@ -183,7 +184,7 @@ class Session:
 
     def _on_abort(self, packet: Packet) -> None:
         abort = codec.decode_message(packet, Abort)
-        if abort.reference not in self._references:
+        if abort.reference not in self._references or (abort.reference == NO_REFERENCE and self._partner_refers):
             raise WrongReferenceError("expected an abort of this session")
         raise AbortedError(reason_from(abort.reason))
 
@@ -217,11 +218,16 @@ class Session:
     def _send_statement(self, kind: PacketType, tags_commitment: bytes = b"") -> None:
         self._send_signed(kind, replace(self._agreed().statement(), tags_commitment=tags_commitment))
 
-    def _check_statement(self, packet: Packet) -> bytes:
-        """A checkpoint or receipt of the partner's must say what we saw before it. Returns its tags commitment."""
+    def _check_statement(self, packet: Packet, *, committing: bool = False) -> bytes:
+        """A checkpoint or receipt of the partner's must say what we saw before it, and commit to tags where it must.
+
+        Returns: its tags commitment, empty unless `committing`.
+        """
         got = codec.decode_message(packet, Statement)
         if replace(got, tags_commitment=b"") != self._before:
             raise StatementError("expected a statement over both directions as this side saw them, got another")
+        if bool(got.tags_commitment) is not committing:
+            raise StatementError(f"expected {'a' if committing else 'no'} commitment to tags in the statement")
         return got.tags_commitment
 
     def _keep(self, sender: str, packet: Packet) -> None:

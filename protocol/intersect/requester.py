@@ -68,7 +68,7 @@ class IntersectRequester(Requester):
         self.expect(PacketType.CHECKPOINT, self._on_checkpoint)
 
     def _on_checkpoint(self, packet: Packet) -> None:
-        self._partner_commitment = self._check_statement(packet)
+        self._partner_commitment = self._check_statement(packet, committing=True)
         charge = partial(Charge, elements=sum(self._partner_sizes), ctx=self._agreed().ctx)
         self.do(charge, self._disclose)
 

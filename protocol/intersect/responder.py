@@ -5,7 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from protocol.effects import Answer, Charge, Disclosed
-from protocol.errors import SizeError, UnexpectedPacketError
+from protocol.errors import (
+    AbortedError,
+    ConnectionLostError,
+    ProtocolError,
+    ResumeError,
+    SizeError,
+    UnexpectedPacketError,
+)
 from protocol.handshake import revealed
 from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
@@ -14,6 +21,7 @@ from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
 from protocol.messages import Envelope, Packet, PacketType, Query, Variant
 from protocol.roles import Responder
 from protocol.rows import NOTED, PLAIN
+from psi import PsiError
 
 
 class IntersectResponder(Responder):
@@ -21,6 +29,7 @@ class IntersectResponder(Responder):
 
     speaks = (Query.INTERSECT, Variant.FRESH_KEYS)
     _asking: Asking | None = None
+    _exchanged = False  # to both: all tags and the own receipt are on their way
 
     def _own_public_keys(self, envelope: Envelope, salt: bytes) -> tuple[bytes, ...]:
         self._widths = NOTED if revealed(envelope).with_notes else PLAIN
@@ -32,7 +41,8 @@ class IntersectResponder(Responder):
         self._asked_sizes = tuple(entry.size for entry in envelope.lists)
         self._checkpointed = False
         self._proceeded = False
-        self._receipt_seen = False
+        self._partner_done = False
+        self._found: tuple[tuple[bytes, ...], tuple[bytes, ...]] | None = None
         self._partner_commitment = b""
         self._tags_salt = Terms(self.secrets.seed, salt, self.role, REQUESTER_ASKS).key(0, "tags-salt")
         ctx = self._agreed().ctx
@@ -53,7 +63,7 @@ class IntersectResponder(Responder):
     def _on_checkpoint(self, packet: Packet) -> None:
         if not self._answering.answered:
             raise UnexpectedPacketError("expected a checkpoint after the last evaluation, got it before")
-        self._partner_commitment = self._check_statement(packet)
+        self._partner_commitment = self._check_statement(packet, committing=self._asking is not None)
         self._checkpointed = True
         self._proceed()
 
@@ -94,20 +104,41 @@ class IntersectResponder(Responder):
     def _send_receipt(self) -> None:
         self._send_statement(PacketType.RECEIPT)
         self.expect(PacketType.RECEIPT, self._on_receipt)
+        self._exchanged = self._asking is not None
+        self._compare()
 
     def _on_receipt(self, packet: Packet) -> None:
         self._check_statement(packet)
+        self._close_up()
+
+    def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
+        """To both: once all tags are exchanged, a partner that goes without its receipt takes nobody's answer away."""
+        if self._exchanged and isinstance(error, AbortedError | ConnectionLostError | ResumeError):
+            self._close_up()
+        else:
+            super()._fail(error, tell_partner=tell_partner)
+
+    def _close_up(self) -> None:
+        """The partner's part is over, with its receipt or without."""
         self.partner_needed = False
+        self._partner_done = True
         if self._asking is None:
             self._finish(Disclosed())
-            return
-        self._receipt_seen = True
-        self._compare()
+        else:
+            self._tell()
+
+    # --- to both: the own answer
 
     def _compare(self) -> None:
-        if self._asking is not None and self._asking.sorted and self._receipt_seen:
+        if self._asking is not None and self._asking.sorted and self._exchanged:
             self._enter("comparing", len(self._own_sizes))
-            compare(self, len(self._own_sizes), self._widths, self._agreed().ctx, self._answer)
+            compare(self, len(self._own_sizes), self._widths, self._agreed().ctx, self._compared)
 
-    def _answer(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...]) -> None:
-        self._finish(Answer(rows, self._asked_sizes, notes))
+    def _compared(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...]) -> None:
+        self._found = (rows, notes)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._found is not None and self._partner_done:
+            rows, notes = self._found
+            self._finish(Answer(rows, self._asked_sizes, notes))

@@ -17,7 +17,7 @@ from protocol.errors import Reason, SignatureError
 from protocol.intersect import IntersectRequester, IntersectResponder
 from protocol.intersect.asking import Asking
 from protocol.messages import Abort, Key, Message, Open, Packet, PacketType, Reveals
-from protocol.session import Session
+from protocol.session import NO_REFERENCE, Session
 from psi import ELEMENT_BYTES, TAG_BYTES, group
 from tests.sim.host import Host, Simulation, derive, question
 
@@ -326,7 +326,8 @@ def test_tags_changed_after_the_commitment(base: type[Session]) -> None:
         assert PacketType.TAGS not in simulation.responder.sent, "the responder's tags stay where they are"
         assert simulation.responder.acts == ["admit", "consume-seed"]
     else:
-        assert played_to_both(responder=attacker).errors() == ("bad-commitment", "aborted-by-partner")
+        # The attacker has what an honest requester's tags tell it: it goes second, and gains nothing by its lie.
+        assert played_to_both(responder=attacker).errors() == ("bad-commitment", None)
 
 
 @pytest.mark.parametrize("base", [IntersectRequester, IntersectResponder])
@@ -348,6 +349,28 @@ def test_a_lie_in_either_leg_is_caught_before_unblinding(base: type[Session]) ->
     assert "bad-proof" in simulation.errors()
     assert_nothing_unblinded(victim)
     assert not any(act.startswith("charge") for act in simulation.requester.acts + simulation.responder.acts)
+
+
+@pytest.mark.parametrize("kind", [PacketType.CHECKPOINT, PacketType.RECEIPT])
+def test_bytes_smuggled_into_a_statement_that_commits_to_nothing(kind: PacketType) -> None:
+    """Nobody countersigns 64 bytes of the partner's choice."""
+    attacker = message_changed(kind, lambda message: replace(message, tags_commitment=b"\x01" * 64), IntersectRequester)
+    assert played(requester=attacker).errors()[1] == "wrong-statement"
+
+
+def test_a_checkpoint_without_the_commitment_that_it_owes() -> None:
+    attacker = message_changed(
+        PacketType.CHECKPOINT, lambda message: replace(message, tags_commitment=b""), IntersectRequester
+    )
+    assert played_to_both(requester=attacker).errors() == ("aborted-by-partner", "wrong-statement")
+
+
+def test_an_abort_that_refers_to_nothing_is_not_believed_once_there_is_an_envelope() -> None:
+    class Aborter(IntersectRequester):
+        def _on_key(self, *_: object) -> None:
+            self._send_signed(PacketType.ABORT, Abort(NO_REFERENCE, Reason.CANCELLED.value))
+
+    assert played(requester=Aborter).errors()[1] == "wrong-reference"
 
 
 def test_keys_of_a_requester_that_has_nothing_to_answer() -> None:

@@ -18,7 +18,12 @@ from tests.e2e.harness import number, rules
 def open_pair(pair: Pair) -> Iterator[Pair]:
     """North holds 0 to 6, south 4 to 12; rules allow whatever an answer can tell."""
     everything = 'reveals = ["*"]'
-    pair.north.write_rules(rules("south", "outgoing").replace('reveals = ["shared-identifiers"]', everything))
+    pair.north.write_rules(
+        *(
+            rules("south", way).replace('reveals = ["shared-identifiers"]', everything)
+            for way in ("outgoing", "incoming")
+        )
+    )
     pair.south.write_rules(rules("north", "incoming").replace('reveals = ["shared-identifiers"]', everything))
     pair.north.hold(range(7))
     pair.south.hold(range(4, 13))
@@ -71,3 +76,13 @@ def test_a_rule_that_allows_less_refuses_more(pair: Pair) -> None:
     assert outcome.code == 4, outcome.err
     assert "policy" in outcome.err
     pair.north.write_rules(rules("south", "outgoing"))
+
+
+def test_to_both_needs_the_own_rules_leave_to_be_asked(open_pair: Pair) -> None:
+    """To both, the partner asks as well: without an own rule that lets it, nothing of ours is evaluated."""
+    everything = rules("south", "outgoing").replace('reveals = ["shared-identifiers"]', 'reveals = ["*"]')
+    open_pair.north.write_rules(everything)
+    outcome = open_pair.north.ask_here("south", "--kind", "passport-number", "--reveals", "shared-identifiers-to-both")
+    assert outcome.code == 5, outcome.err
+    assert "no-rule" in outcome.err
+    assert not any(row["event"] == "disclosure" for row in open_pair.north.ledger()[-4:])

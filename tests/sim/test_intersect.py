@@ -8,6 +8,7 @@ import pytest
 
 from protocol import effects as fx
 from protocol.codec import decode_packet
+from protocol.errors import ConnectionLostError
 from protocol.messages import PacketType, Reveals
 from protocol.notes import decode_note
 from psi import CHUNK_ELEMENTS
@@ -71,6 +72,21 @@ def test_to_both_each_side_learns_its_own_rows(mine: int, theirs: int, shared: i
     of_right = [i for i, value in enumerate(right) if value in set(left)]
     assert simulation.rows() == [of_left, of_right]
     assert simulation.rows(simulation.responder) == [of_right, of_left]
+
+
+def test_to_both_the_responder_has_its_answer_without_the_last_receipt() -> None:
+    """A requester that goes once it has the tags takes nobody's answer away."""
+    left, right = [b"a", b"b", b"c"], [b"c", b"d", b"a"]
+    ask = question({"imo": 3}, reveals=Reveals.SHARED_IDENTIFIERS_TO_BOTH)
+
+    def lose_receipt(role: str, _: int, packet: bytes) -> tuple[bytes, ...]:
+        return () if role == "requester" and decode_packet(packet).type is PacketType.RECEIPT else (packet,)
+
+    simulation = Simulation.of({"imo": left}, {"imo": right}, ask=ask).run(lose_receipt)
+    assert simulation.rows() == [[0, 2]]
+    assert simulation.errors()[1] == "silent"
+    simulation.responder.feed(fx.Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
+    assert simulation.rows(simulation.responder) == [[0, 2]]
 
 
 def test_to_both_in_many_chunks() -> None:

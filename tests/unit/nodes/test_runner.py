@@ -9,7 +9,8 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from protocol.errors import (
     TimedOutError,
 )
 from protocol.intersect import IntersectRequester, IntersectResponder
-from protocol.messages import PacketType, Role
+from protocol.messages import Accept, Message, Packet, PacketType, Role
 from protocol.session import Peer, Session
 from psi import Items
 from tests.asynchronous import asynchronous
@@ -480,3 +481,42 @@ async def test_a_defect_in_a_session_does_not_show_its_text(
     assert isinstance(outcome.error, HostError)
     assert "KeyError" in caplog.text
     assert "known identifier" not in caplog.text
+
+
+@asynchronous
+async def test_a_lie_and_a_full_disk_in_one_step_still_end_the_session(connect: Callable[..., Pair]) -> None:
+    """The partner's message cannot be kept and is wrong as well: the end of that step must not be lost with the rest."""
+
+    class Liar(IntersectResponder):
+        def _send_signed(self, kind: PacketType, message: Message) -> Packet:
+            changed = replace(message, sizes=(1 << 62,)) if isinstance(message, Accept) else message
+            return super()._send_signed(kind, changed)
+
+    pair = connect([1], [1])
+    pair.responder.session.__class__ = Liar
+    pair.requester_host.failing["keep-ACCEPT"] = StorageError("expected room, got none")
+    asked, _ = await asyncio.wait_for(pair.run(), 20)
+    assert asked.done.error is not None
+
+
+@pytest.mark.parametrize("kept", [PacketType.ENVELOPE, PacketType.REFUSAL])
+@asynchronous
+async def test_a_partner_that_goes_while_its_refusal_is_written_down(
+    connect: Callable[..., Pair], kept: PacketType
+) -> None:
+    pair = connect([1], [1])
+    host, loop = pair.responder_host, asyncio.get_running_loop()
+    host.rejection = Reason.POLICY
+    keep = host.keep
+
+    def keep_and_lose(effect: fx.Evidence) -> None:
+        keep(effect)
+        if effect.type is kept:
+            gone = ConnectionLostError("expected the partner, got nobody")
+            loop.call_soon_threadsafe(partial(pair.responder.end, gone, tell_partner=False))
+            time.sleep(0.05)
+
+    host.keep = keep_and_lose  # type: ignore[method-assign]
+    loop.call_later(1, pair.cut)
+    _, answered = await asyncio.wait_for(pair.run(), 20)
+    assert answered.done.error is not None
