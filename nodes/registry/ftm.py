@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 from nodes.registry.errors import SourceError, SourceRealmError
 from nodes.registry.source import (
     MAX_FIELD_CHARACTERS,
+    MAX_NAME_VALUES,
     RawValue,
     RejectedRow,
     Rows,
@@ -25,6 +26,7 @@ from nodes.registry.source import (
     SourceRecord,
     display,
     passport,
+    persons,
 )
 from nodes.registry.table import REALM_COLUMN
 
@@ -60,7 +62,6 @@ OWNERSHIP: Final = "Ownership"
 # Numbers that one state alone gives out, whatever country the entity names.
 ONE_COUNTRY: Final = {"innCode": ("tax-id", "RUS"), "irsCode": ("tax-id", "USA"), "voenCode": ("tax-id", "AZE")}
 NAMES: Final = ("name", "alias", "previousName")  # of persons; not weakAlias, which others bear too
-MAX_NAMES: Final = 64  # pairs of a name and a date of birth of one person; each has keys, and each key can be probed
 COUNTRIES: Final = ("country", "jurisdiction", "mainCountry")
 PERSONS_COUNTRIES: Final = ("nationality", "citizenship", "country")  # a person's numbers come from the own state
 # ISO 3166-3 codes of the model, for states that broke up or changed their code -> alpha-3.
@@ -195,10 +196,11 @@ def _record(row: int, entity: _Entity, attached: Attached, owned: set[str]) -> S
     own.extend(*_values(entity))
     if held := attached.pop(entity.id, None):
         own.extend(held.values, held.rejected)
-    names = [(name, date) for name in _said(entity, NAMES) for date in _said(entity, ("birthDate",))]
+    remarks: tuple[str, ...] = ()
     if entity.schema == "Person":
-        own.values.extend(("name-dob", pair) for pair in names[:MAX_NAMES])
-    remarks = ("names-left-out",) if len(names) > MAX_NAMES else ()
+        names, dates = _said(entity, NAMES), _said(entity, ("birthDate",))
+        own.values.extend(persons(names, dates))
+        remarks = ("names-left-out",) if len(names) * len(dates) > MAX_NAME_VALUES else ()
     shown = display(
         name=next(iter(_said(entity, ("name",))), entity.caption),
         schema=entity.schema,

@@ -69,6 +69,7 @@ def load_mapping(path: Path) -> Mapping:
     """Read and check a mapping file.
 
     Raises:
+        UnreadableFileError: missing or not readable.
         MappingError: names the key, what was expected and what was found.
     """
     return parse_mapping(read_bounded(path, MappingError, path.name), path.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodes.errors import NodeError
+from nodes.errors import NodeError, UnreadableFileError
 from nodes.registry import csv_source, import_source, load_mapping
 from nodes.registry.errors import MappingError, SourceError, SourceRealmError
 from nodes.registry.mapping import parse_mapping
@@ -185,7 +185,7 @@ def test_what_is_no_readable_file(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.csv", tmp_path):
         with pytest.raises(SourceError):
             import_source(registry(tmp_path), "set", csv_source(path, load_mapping(map_file)), NOW)
-    with pytest.raises(MappingError):
+    with pytest.raises(UnreadableFileError):
         load_mapping(tmp_path / "missing.toml")
 
 
