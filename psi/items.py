@@ -22,8 +22,8 @@ class Items:
     """Inputs ``i`` at ``data[offsets[i]:offsets[i + 1]]``.
 
     Args:
-        data: the inputs, end to end. ``bytes`` and read-only views of them are used in place; a writable
-            buffer is copied by every call that gets it.
+        data: the inputs, end to end. ``bytes`` are used in place; any other buffer is copied by every call that
+            gets it, since what lies behind a read-only view may change too.
         offsets: n + 1 ascending little-endian 32-bit numbers. The first may be above zero, so that a part of
             a data set needs no copy of its data.
 

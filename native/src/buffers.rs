@@ -5,6 +5,7 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyException};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Rejected};
@@ -14,12 +15,12 @@ use crate::keystream::StreamKey;
 // Raised with (code, message, index or None).
 pyo3::create_exception!(_native, NativeError, PyException);
 
-/// The bytes of any C-contiguous buffer. A writable one is copied, because other threads may write to it
-/// while the interpreter lock is released; a read-only one is borrowed, and its owner must leave it alone
-/// during the call.
+/// The bytes of any C-contiguous buffer. Those of `bytes` are borrowed, because nobody can write to them. All others are
+/// copied, read-only views too, because other threads may write to what lies behind them while the interpreter lock is
+/// released; a copy may hold a key and is cleared.
 pub enum Buffer {
     Borrowed(PyUntypedBuffer),
-    Copied(Vec<u8>),
+    Copied(Zeroizing<Vec<u8>>),
 }
 
 impl<'py> FromPyObject<'_, 'py> for Buffer {
@@ -31,10 +32,10 @@ impl<'py> FromPyObject<'_, 'py> for Buffer {
             return Err(PyBufferError::new_err("expected a C-contiguous buffer"));
         }
         let shared = Self::Borrowed(buffer);
-        match &shared {
-            Self::Borrowed(buffer) if !buffer.readonly() => Ok(Self::Copied(shared.bytes().to_vec())),
-            _ => Ok(shared),
+        if object.is_exact_instance_of::<PyBytes>() {
+            return Ok(shared);
         }
+        Ok(Self::Copied(Zeroizing::new(shared.bytes().to_vec())))
     }
 }
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -120,14 +121,15 @@ def test_arithmetic_refuses_what_is_no_element() -> None:
             operation(group.GENERATOR, b"\xff" * 32)
 
 
-def test_writable_buffers_are_copied(backend: str) -> None:
+@pytest.mark.parametrize("view", [lambda buffer: buffer, lambda buffer: memoryview(buffer).toreadonly()])
+def test_writable_memory_is_copied(backend: str, view: Callable[[bytearray], bytearray | memoryview]) -> None:
     """A caller's buffer may change while the interpreter lock is released; one result must not mix two states of it."""
     count = 3000
     states = [group.GENERATOR * count, group.add(group.GENERATOR, group.GENERATOR) * count]
     ones = (1).to_bytes(32, "little") * count
     elements = bytearray(states[0])
     results: list[bytes] = []
-    worker = threading.Thread(target=lambda: results.append(native.multiply(ones, elements)))
+    worker = threading.Thread(target=lambda: results.append(native.multiply(ones, view(elements))))
     worker.start()
     for state in itertools.cycle(states[::-1]):
         elements[:] = state
