@@ -61,6 +61,12 @@ pub fn decode(encoding: &Bytes32) -> Option<RistrettoPoint> {
     CompressedRistretto(*encoding).decompress().filter(|point| !point.is_identity())
 }
 
+/// Whether this encodes the identity, as all zeros do (RFC 9496, appendix A.1). Or, not ==, so that the time is the same for
+/// every element.
+pub fn is_identity(encoding: &Bytes32) -> bool {
+    encoding.iter().fold(0, |any, byte| any | byte) == 0
+}
+
 /// The batch operations, each on one thread.
 ///
 /// Every slice of one call has the same length, except where a single scalar serves the whole batch; the

@@ -8,7 +8,7 @@ use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, decode};
+use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, decode, is_identity};
 use crate::error::Rejected;
 use crate::hash::{self, Expander};
 use crate::items::Items;
@@ -49,8 +49,7 @@ fn finalize_all<'a>(
     out: &mut [Bytes64],
 ) -> Result<(), Rejected> {
     for (index, ((item, element), out)) in items.iter().zip(elements).zip(out).enumerate() {
-        // Or, not ==, so that the time is the same for every element.
-        if element.iter().fold(0, |any, byte| any | byte) == 0 {
+        if is_identity(element) {
             return Err(Rejected::invalid_input(index));
         }
         *out = hash::finalize(item, element);

@@ -80,7 +80,7 @@ impl Extended {
 
 impl Zeroize for Extended {
     fn zeroize(&mut self) {
-        [&mut self.x, &mut self.y, &mut self.z, &mut self.t].into_iter().for_each(|fe| fe.0.zeroize());
+        [&mut self.x, &mut self.y, &mut self.z, &mut self.t].into_iter().for_each(Zeroize::zeroize);
     }
 }
 

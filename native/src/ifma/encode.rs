@@ -9,7 +9,7 @@
 //!
 //! That fails where x1 = x2, which no input makes happen that anyone can find; only there [`encode`] takes a square root.
 
-use zeroize::Zeroize;
+use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
 use super::constants::{D, INVSQRT_A_MINUS_D, SQRT_M1};
 use super::edwards::{Decoded, Extended};
@@ -29,8 +29,8 @@ pub struct Rooted {
 impl Zeroize for Rooted {
     fn zeroize(&mut self) {
         self.point.zeroize();
-        self.numerator.0.zeroize();
-        self.denominator.0.zeroize();
+        self.numerator.zeroize();
+        self.denominator.zeroize();
     }
 }
 
@@ -63,13 +63,15 @@ impl Rooted {
 }
 
 /// 2 P = (e / f, g / h).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Double {
     e: Fe,
     f: Fe,
     g: Fe,
     h: Fe,
 }
+
+impl DefaultIsZeroes for Double {}
 
 impl Double {
     #[inline(always)]
@@ -116,8 +118,8 @@ pub fn encode_by_root(point: &Extended) -> [Bytes32; LANES] {
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn encode(points: &[Rooted], mut emit: impl FnMut(usize, [Bytes32; LANES])) {
     // sqrt(u1) = s (z0 + y0) = root / denominator, and invsqrt = denominator / (root u2)
-    let mut parts = Vec::with_capacity(points.len());
-    let mut inverses = Vec::with_capacity(points.len());
+    let mut parts = Zeroizing::new(Vec::with_capacity(points.len()));
+    let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
     for Rooted { point, numerator, denominator } in points {
         let root = (point.z.wide() + point.y.wide()).carry().times(*numerator);
         let divisor = point.x.times(point.y).times(*denominator);
@@ -144,8 +146,8 @@ pub fn encode(points: &[Rooted], mut emit: impl FnMut(usize, [Bytes32; LANES])) 
 /// encoded alike, and so is 2 * (0, 0, 0, 0), as the identity: it is what [`super::ladder`] makes of 0 * P.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn encode_doubles(points: &[Extended], mut emit: impl FnMut(usize, [Bytes32; LANES])) {
-    let mut inverses = Vec::with_capacity(points.len());
-    let mut parts = Vec::with_capacity(points.len());
+    let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
+    let mut parts = Zeroizing::new(Vec::with_capacity(points.len()));
     for point in points {
         let double = Double::of(point);
         let (eg, fh) = (double.e.times(double.g), double.f.times(double.h));
@@ -153,7 +155,8 @@ pub fn encode_doubles(points: &[Extended], mut emit: impl FnMut(usize, [Bytes32;
         parts.push((double, eg, fh));
     }
     invert_all(&mut inverses);
-    for (group, ((Double { e, f, g, h }, eg, fh), inverse)) in parts.into_iter().zip(inverses).enumerate() {
+    for (group, (&(Double { e, f, g, h }, eg, fh), &inverse)) in parts.iter().zip(inverses.iter()).enumerate()
+    {
         // 1 / sqrt(u1) = INVSQRT_A_MINUS_D / (e f), the numerators of x and y being e h and g f.
         let z_inv = eg.times(inverse);
         let t_inv = fh.times(inverse);

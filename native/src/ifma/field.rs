@@ -13,6 +13,8 @@
 
 use core::ops::{Add, Sub};
 
+use zeroize::DefaultIsZeroes;
+
 use super::lanes::{LANES, Mask, U64x8};
 
 pub const LIMB_BITS: u32 = 52;
@@ -47,6 +49,8 @@ macro_rules! limbwise {
 
 #[derive(Clone, Copy, Default)]
 pub struct Fe(pub [U64x8; 5]);
+
+impl DefaultIsZeroes for Fe {}
 
 #[derive(Clone, Copy, Default)]
 pub struct Sum(pub [U64x8; 5]);

@@ -10,6 +10,7 @@ use super::field::{Fe, LIMB_BITS, load_rows};
 use super::lanes::{LANES, Mask, U64x8};
 use super::power::invert_all;
 use curve25519_dalek::Scalar;
+use zeroize::{DefaultIsZeroes, Zeroizing};
 
 const DIGIT_BITS: usize = 6;
 /// 43 * 6 = 258 bits hold every scalar.
@@ -72,10 +73,13 @@ impl Table {
         scalars: &[[Scalar; LANES]; N],
         negate: bool,
     ) -> [Extended; N] {
-        let digits = groupwise!(Digits::default(); g in N => Digits::of_half(&scalars[g]));
+        let mut digits = Zeroizing::new([Digits::default(); N]);
+        for (digits, scalars) in digits.iter_mut().zip(scalars) {
+            digits.set_half(scalars);
+        }
         let mut sums = [Accumulator::new(&Extended::identity()); N];
         for (i, window) in self.0.iter().enumerate() {
-            for (sum, digits) in sums.iter_mut().zip(&digits) {
+            for (sum, digits) in sums.iter_mut().zip(digits.iter()) {
                 let (negative, index) = digits.window(i);
                 sum.add(&lookup(window, index), if negate { !negative } else { negative });
             }
@@ -104,20 +108,21 @@ fn lookup(window: &[[[u64; ENTRIES]; 5]; COORDINATES], index: U64x8) -> Mixed {
 #[derive(Clone, Copy, Default)]
 struct Digits([U64x8; 5]);
 
+impl DefaultIsZeroes for Digits {}
+
 impl Digits {
     #[inline(always)]
-    fn of_half(scalars: &[Scalar; LANES]) -> Self {
-        let mut rows = [[0; 32]; LANES];
+    fn set_half(&mut self, scalars: &[Scalar; LANES]) {
+        let mut rows = Zeroizing::new([[0; 32]; LANES]);
         for (row, scalar) in rows.iter_mut().zip(scalars) {
-            *row = scalar.to_bytes();
+            row.copy_from_slice(scalar.as_bytes());
         }
         let k = Fe::from_words(&load_rows(&rows)).wide().0;
         // k / 4 mod l = (k + m l) / 4 for the m from 0 to 3 that makes it whole: -k mod 4, since l = 1 mod 4.
         let m = U64x8::zero() - k[0];
         let (one, two) = (m.has_bit(1), m.has_bit(2));
-        let mut limbs = [U64x8::zero(); 5];
         let mut carry = U64x8::zero();
-        for (index, limb) in limbs.iter_mut().enumerate() {
+        for (index, limb) in self.0.iter_mut().enumerate() {
             let order = U64x8::splat(ORDER[index]);
             let sum = carry
                 + k[index]
@@ -127,7 +132,6 @@ impl Digits {
             *limb = sum & U64x8::splat((1 << LIMB_BITS) - 1);
             carry = sum.shr::<LIMB_BITS>();
         }
-        Self(limbs)
     }
 
     /// The lanes in which digit i is negative, and the index of its size's multiple, in the lowest five bits.

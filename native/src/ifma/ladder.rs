@@ -30,6 +30,13 @@ pub struct Affine {
     pub v: Fe,
 }
 
+impl Zeroize for Affine {
+    fn zeroize(&mut self) {
+        self.u.zeroize();
+        self.v.zeroize();
+    }
+}
+
 impl Affine {
     #[inline(always)]
     pub fn from_decoded(decoded: &Decoded) -> Self {
@@ -39,15 +46,15 @@ impl Affine {
 
 /// As affine points of curve25519, with one inversion for all.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn from_edwards(points: &[Extended]) -> Vec<Affine> {
+pub fn from_edwards(points: &[Extended]) -> Zeroizing<Vec<Affine>> {
     // u = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), v = c u / x = c u Z / X. Where x = 0, all becomes zero, and so does k * P.
-    let mut inverses = Vec::with_capacity(points.len());
+    let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
     for point in points {
         inverses.push((point.z.wide() - point.y.wide()).carry().times(point.x));
     }
     invert_all(&mut inverses);
-    let mut affine = Vec::with_capacity(points.len());
-    for (point, inverse) in points.iter().zip(&inverses) {
+    let mut affine = Zeroizing::new(Vec::with_capacity(points.len()));
+    for (point, inverse) in points.iter().zip(inverses.iter()) {
         let (plus, minus) = (point.z.wide() + point.y.wide(), point.z.wide() - point.y.wide());
         let u = plus.carry().times(point.x).times(*inverse);
         let z_over_x = point.z.times(minus.carry()).times(*inverse);
@@ -74,9 +81,15 @@ impl Drop for LadderScalars {
     }
 }
 
+impl Default for LadderScalars {
+    fn default() -> Self {
+        Self { swaps: [0; BITS], last: 0, negative: 0 }
+    }
+}
+
 impl LadderScalars {
-    pub fn new(scalars: &[Scalar; LANES]) -> Self {
-        let mut prepared = Self { swaps: [0; BITS], last: 0, negative: 0 };
+    /// Fills a zero in place: a value that is returned or moved leaves a copy behind.
+    pub fn set(&mut self, scalars: &[Scalar; LANES]) {
         for (lane, scalar) in scalars.iter().enumerate() {
             let words = Zeroizing::new(words(scalar));
             let minus = Zeroizing::new(self::words(&Zeroizing::new(-scalar)));
@@ -89,13 +102,12 @@ impl LadderScalars {
             let size: Zeroizing<[u64; 4]> =
                 Zeroizing::new(core::array::from_fn(|k| words[k] ^ (mask & (words[k] ^ minus[k]))));
             let bit = |i: usize| (size[i / 64] >> (i % 64)) as Mask & 1;
-            for (i, swap) in prepared.swaps.iter_mut().enumerate() {
+            for (i, swap) in self.swaps.iter_mut().enumerate() {
                 *swap |= (bit(i) ^ bit(i + 1)) << lane;
             }
-            prepared.last |= bit(0) << lane;
-            prepared.negative |= Mask::from(borrow) << lane;
+            self.last |= bit(0) << lane;
+            self.negative |= Mask::from(borrow) << lane;
         }
-        prepared
     }
 }
 

@@ -43,7 +43,7 @@ use self::ladder::{Affine, LadderScalars};
 use self::lanes::{LANES, Mask};
 use self::power::WIDTH;
 use self::sha512::Hasher;
-use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
+use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, is_identity};
 use crate::error::Rejected;
 use crate::hash::Expander;
 use crate::items::Items;
@@ -130,7 +130,7 @@ fn finalize_all(
 }
 
 fn not_identity(elements: &[Bytes32]) -> Result<(), Rejected> {
-    match elements.iter().position(|element| *element == IDENTITY) {
+    match elements.iter().position(is_identity) {
         Some(index) => Err(Rejected::invalid_input(index)),
         None => Ok(()),
     }
@@ -179,7 +179,7 @@ fn hash_to_group(items: Items<'_>, dst: &Expander, out: &mut [Bytes32]) -> Resul
     let mut hasher = Hasher::new();
     let mut points = Vec::with_capacity(out.len().div_ceil(LANES));
     for start in (0..items.len()).step_by(ROUND) {
-        let round = hash_round(&mut hasher, &items, start, dst);
+        let round = Zeroizing::new(hash_round(&mut hasher, &items, start, dst));
         points.extend_from_slice(&round[..used(items.len(), start)]);
     }
     store_encoded(&mut points, out);
@@ -199,10 +199,10 @@ fn blind(items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32
     let mut hasher = Hasher::new();
     let mut points = Vec::with_capacity(out.len().div_ceil(LANES));
     for start in (0..items.len()).step_by(ROUND) {
-        let round = hash_round(&mut hasher, &items, start, dst);
+        let round = Zeroizing::new(hash_round(&mut hasher, &items, start, dst));
         let scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
-        let multiples = base_table().half_multiples(&scalars, false);
-        add_doubles(&mut points, &round[..used(items.len(), start)], &multiples);
+        let multiples = Zeroizing::new(base_table().half_multiples(&scalars, false));
+        add_doubles(&mut points, &round[..used(items.len(), start)], multiples.as_slice());
     }
     store_encoded(&mut points, out);
 }
@@ -210,22 +210,31 @@ fn blind(items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn evaluate(k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
     let points = decode_affine(elements)?;
-    let half = Zeroizing::new(k.div_by_2());
-    store_doubles(&mut ladder::multiply_all(&[LadderScalars::new(&[*half; LANES])], &points), out);
+    store_doubles(&mut ladder::multiply_all(&halved(k), &points), out);
     Ok(())
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply(scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
     let points = decode_affine(elements)?;
-    let mut prepared = Vec::with_capacity(points.len().next_multiple_of(WIDTH));
-    for start in (0..scalars.len()).step_by(ROUND) {
-        let mut halves = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
+    let mut prepared: Vec<LadderScalars> = Vec::new();
+    prepared.resize_with(scalars.len().div_ceil(LANES), LadderScalars::default);
+    for (round, prepared) in prepared.chunks_mut(WIDTH).enumerate() {
+        let mut halves = Zeroizing::new(groups(scalars, round * ROUND, Scalar::ZERO));
         halves.as_flattened_mut().iter_mut().for_each(|scalar| *scalar = scalar.div_by_2());
-        prepared.extend(halves.iter().map(LadderScalars::new));
+        prepared.iter_mut().zip(halves.iter()).for_each(|(prepared, halves)| prepared.set(halves));
     }
     store_doubles(&mut ladder::multiply_all(&prepared, &points), out);
     Ok(())
+}
+
+/// Half of `k` for all lanes and groups, as the ladder takes it.
+fn halved(k: &Scalar) -> [LadderScalars; 1] {
+    let mut prepared = [LadderScalars::default()];
+    let mut halves = Zeroizing::new([Scalar::ZERO; LANES]);
+    halves.fill(*Zeroizing::new(k.div_by_2()));
+    prepared[0].set(&halves);
+    prepared
 }
 
 /// The elements as the ladder takes them, or the first bad one.
@@ -245,7 +254,7 @@ fn multiply_base(scalars: &[Scalar], out: &mut [Bytes32]) {
     let mut points = Vec::with_capacity(scalars.len().next_multiple_of(ROUND) / LANES);
     for start in (0..scalars.len()).step_by(ROUND) {
         let round = Zeroizing::new(groups(scalars, start, Scalar::ZERO));
-        let multiples = base_table().half_multiples(&round, false);
+        let multiples = Zeroizing::new(base_table().half_multiples(&round, false));
         points.extend_from_slice(&multiples[..used(scalars.len(), start)]);
     }
     store_doubles(&mut points, out);
@@ -253,15 +262,13 @@ fn multiply_base(scalars: &[Scalar], out: &mut [Bytes32]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn outputs(items: Items<'_>, dst: &Expander, k: &Scalar, out: &mut [Bytes64]) -> Result<(), Rejected> {
-    let half = Zeroizing::new(k.div_by_2());
-    let scalars = LadderScalars::new(&[*half; LANES]);
     let mut hasher = Hasher::new();
-    let mut points = Vec::with_capacity(items.len().next_multiple_of(ROUND) / LANES);
+    let mut hashed = Zeroizing::new(Vec::with_capacity(items.len().next_multiple_of(ROUND) / LANES));
     for start in (0..items.len()).step_by(ROUND) {
-        let round = hash_round(&mut hasher, &items, start, dst);
-        points.extend(round[..used(items.len(), start)].iter().map(|rooted| rooted.point));
+        let round = Zeroizing::new(hash_round(&mut hasher, &items, start, dst));
+        hashed.extend(round[..used(items.len(), start)].iter().map(|rooted| rooted.point));
     }
-    let mut points = ladder::multiply_all(&[scalars], &ladder::from_edwards(&points));
+    let mut points = ladder::multiply_all(&halved(k), &ladder::from_edwards(&hashed));
     let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
     store_doubles(&mut points, &mut elements);
     finalize_all(&mut hasher, &items, &elements, out)
@@ -280,8 +287,8 @@ fn finalize(
         let decoded = decode_round(evaluated, start)?;
         let round = groupwise!(Rooted::identity(); g in WIDTH => Rooted::from_decoded(&decoded[g]));
         let scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
-        let multiples = table.half_multiples(&scalars, true);
-        add_doubles(&mut points, &round[..used(items.len(), start)], &multiples);
+        let multiples = Zeroizing::new(table.half_multiples(&scalars, true));
+        add_doubles(&mut points, &round[..used(items.len(), start)], multiples.as_slice());
     }
     let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
     store_encoded(&mut points, &mut elements);

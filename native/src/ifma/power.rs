@@ -1,6 +1,8 @@
 //! Inverse square roots and inverses: long chains of squarings, for several groups of eight lanes in turn, because one
 //! chain alone leaves the multiplier waiting for its own results.
 
+use zeroize::Zeroizing;
+
 use super::constants::SQRT_M1;
 use super::field::Fe;
 use super::lanes::Mask;
@@ -85,14 +87,14 @@ pub fn sqrt_ratio<const N: usize>(u: &[Fe; N], v: &[Fe; N]) -> ([Mask; N], [Fe; 
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn invert_all(values: &mut [Fe]) {
     // A zero would spoil the common product: 1 stands in for it.
-    let mut prefixes = Vec::with_capacity(values.len());
+    let mut prefixes = Zeroizing::new(Vec::with_capacity(values.len()));
     let mut product = Fe::one();
     for value in values.iter() {
         prefixes.push(product);
         product = product.times(Fe::select(value.is_zero(), Fe::one(), *value));
     }
     let [mut inverse] = invert(&[product]);
-    for (value, prefix) in values.iter_mut().zip(&prefixes).rev() {
+    for (value, prefix) in values.iter_mut().zip(prefixes.iter()).rev() {
         let zero = value.is_zero();
         let divisor = Fe::select(zero, Fe::one(), *value);
         *value = Fe::select(zero, Fe::zero(), inverse.times(*prefix));
