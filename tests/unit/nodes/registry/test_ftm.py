@@ -52,7 +52,7 @@ def values(record: SourceRecord) -> set[tuple[str, ...]]:
         ("Person", {"email": ["a@b.c"], "phone": ["+49301"]}, [("e-mail", "a@b.c"), ("phone", "", "+49301")]),
         ("Person", {"innCode": ["7707"], "country": ["de"]}, [("tax-id", "RUS", "7707")]),
         ("Person", {"name": ["Ann B", "Ann C"], "alias": ["Ann B", "Al B"], "birthDate": ["1970-01-02"]},
-         [("name-dob", "Ann B", "1970-01-02"), ("name-dob", "Ann C", "1970-01-02"), ("name-dob", "Al B", "1970-01-02")]),
+         [("name-dob", name, "1970-01-02") for name in ("Ann B", "Ann C", "Al B")]),
         ("Company", {"taxNumber": ["9"], "jurisdiction": ["at"], "country": ["at"]}, [("tax-id", "at", "9")]),
         ("Company", {"vatCode": ["ATU9"], "jurisdiction": ["at"]}, [("tax-id", "at", "ATU9")]),
         ("Company", {"registrationNumber": ["HRB 1"], "idNumber": ["2"], "imoNumber": ["1234567"]}, []),
