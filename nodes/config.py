@@ -179,8 +179,10 @@ def _path(table: Fields, name: str, home: Path) -> Path:
     return home / Path(table.text(name, max_bytes=4096)) if name in table else home / name
 
 
-def render_config(agency_id: str, agency_name: str, realm: str, address: str, operator: Operator) -> bytes:
-    """Return an accord.toml for a new node; what it leaves out has its default."""
+def render_config(
+    agency_id: str, agency_name: str, realm: str, address: str, operator: Operator, *, listen: str = ""
+) -> bytes:
+    """Return an accord.toml for a new node, which listens at `listen`, or at its address; the rest has its default."""
     text = f"""\
 # Configuration of one accord node. docs/samples/accord.toml explains every key, also those that are not here.
 
@@ -190,7 +192,7 @@ name = {_quoted(agency_name)}
 realm = {_quoted(realm)}
 
 [network]
-listen = {_quoted(address)}
+listen = {_quoted(listen or address)}
 address = {_quoted(address)}
 
 [[operators]]

@@ -84,6 +84,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "home-exists": "Choose another --home, or move the existing folder away yourself.",
         "unsafe-permissions": "Find out who could read it, replace keys that were exposed, then chmod.",
         "bad-configuration": "Correct accord.toml; docs/samples/accord.toml explains each key.",
+        "bad-option": "Correct the option that the message names; see `accord init --help`.",
         "bad-identity": "Restore the key files from the sealed backup, or make a new identity.",
         "partner-realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
         "realm-mismatch": "Use an exercise node for exercises and a production node for casework.",

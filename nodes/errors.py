@@ -66,6 +66,12 @@ class ConfigError(NodeError):
     code = "bad-configuration"
 
 
+class OptionError(NodeError):
+    """An option of `accord init` is not what accord.toml can hold."""
+
+    code = "bad-option"
+
+
 class IdentityError(NodeError):
     """A key or certificate of this node is damaged, expired or of the wrong kind."""
 

@@ -70,9 +70,12 @@ def parse_json(data: bytes, error: type[NodeError], what: str) -> Fields:
 class Fields:
     """One table of a file. Used as a context manager: leaving it refuses keys that nobody asked for."""
 
-    __slots__ = ("_error", "_left", "_where")
+    __slots__ = ("_before", "_error", "_left", "_where")
 
-    def __init__(self, values: Mapping[str, object], where: str, error: type[NodeError]) -> None:
+    def __init__(
+        self, values: Mapping[str, object], where: str, error: type[NodeError], *, between: str = ": "
+    ) -> None:
+        self._before = where + between
         self._left = dict(values)
         self._where = where
         self._error = error
@@ -89,7 +92,7 @@ class Fields:
 
     def fail(self, key: str, expected: str, got: str) -> NodeError:
         """Return the error for one key, to be raised by the caller."""
-        return self._error(f"{self._where}: {key}: expected {expected}, got {got}")
+        return self._error(f"{self._before}{key}: expected {expected}, got {got}")
 
     def __contains__(self, key: str) -> bool:
         return key in self._left
@@ -180,7 +183,7 @@ class Fields:
         value = self._take(key, "a table")
         if not isinstance(value, dict):
             raise self.fail(key, "a table", _kind(value))
-        return Fields(value, f"{self._where}: {key}", self._error)
+        return Fields(value, f"{self._where}: [{key}]", self._error, between=" ")
 
     def tables(self, key: str, *, max_items: int = 1024) -> list[Fields]:
         """Take a list of tables, which may be empty or absent."""

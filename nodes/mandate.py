@@ -39,18 +39,18 @@ class Mandate:
 
 def load_mandate(path: Path) -> Mandate:
     """Read and check a mandate file. Raises MandateError."""
-    return parse_mandate(read_bounded(path, MandateError, "mandate"))
+    return parse_mandate(read_bounded(path, MandateError, "mandate"), str(path))
 
 
-def parse_mandate(data: bytes) -> Mandate:
-    """Parse a mandate.
+def parse_mandate(data: bytes, name: str = "mandate") -> Mandate:
+    """Parse a mandate; `name` is that of its file, for messages.
 
     Raises:
         MandateError: names the key, what was expected and the kind of what was found.
     """
     if len(data) > MAX_MANDATE_BYTES:
-        raise MandateError(f"mandate: expected at most {MAX_MANDATE_BYTES} bytes, got {len(data)}")
-    with parse_toml(data, MandateError, "mandate") as root, root.table("mandate") as table:
+        raise MandateError(f"{name}: expected at most {MAX_MANDATE_BYTES} bytes, got {len(data)}")
+    with parse_toml(data, MandateError, name) as root, root.table("mandate") as table:
         basis = LegalBasis(
             purpose=table.text("purpose", pattern=NAME, max_bytes=64),
             instrument=table.text("instrument"),

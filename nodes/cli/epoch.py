@@ -194,7 +194,7 @@ def sync(home: Home, partner: str, asked: str, kinds: tuple[str, ...], mandate: 
     charge again for what you asked before.
     """
     text = read_bounded(mandate, MandateError, "mandate")
-    parse_mandate(text)  # a mistake shows before the node is asked
+    parse_mandate(text, str(mandate))  # a mistake shows before the node is asked
     order = SyncOrder(partner, asked, kinds, text.decode("utf-8"))
     try:
         facts = asyncio.run(ask(home, order, ProgressLine(quiet=as_json)))

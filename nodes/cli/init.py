@@ -10,8 +10,18 @@ import click
 
 from nodes.cli.local import now_ms
 from nodes.cli.output import json_option, print_facts, print_json
-from nodes.config import REALMS, Operator, load_config, parse_config, render_config
-from nodes.fields import NAME
+from nodes.config import (
+    AGENCY_ID,
+    AGENCY_ID_HINT,
+    REALMS,
+    Operator,
+    load_config,
+    parse_config,
+    read_address,
+    render_config,
+)
+from nodes.errors import OptionError
+from nodes.fields import NAME, Fields
 from nodes.home import Home, write_private
 from nodes.identity import create_identity, load_identity
 from nodes.ledger import Ledger
@@ -27,15 +37,20 @@ _NO_RULES: Final = b"""\
 @click.option("--name", required=True, help="Name of the agency, for people.")
 @click.option("--realm", required=True, type=click.Choice(REALMS), help="Exercise and production never mix.")
 @click.option("--address", required=True, metavar="HOST:PORT", help="Where partners reach this node.")
+@click.option(
+    "--listen", metavar="HOST:PORT", help="Where this node binds, such as 0.0.0.0:7443.  [default: the address]"
+)
 @json_option
 @click.pass_obj
-def command(home: Home, agency_id: str, name: str, realm: str, address: str, as_json: bool) -> None:
+def command(home: Home, agency_id: str, name: str, realm: str, address: str, listen: str | None, as_json: bool) -> None:
     """Make a signing key, a TLS key and certificate, a storage key, a configuration and a ledger.
 
     The caller becomes the first operator. Nothing that exists is overwritten.
     """
-    content = render_config(agency_id, name, realm, address, _caller())
-    parse_config(content, home.path)  # a mistake in an option shows before anything is made
+    listen = address if listen is None else listen
+    _check_options({"--agency-id": agency_id, "--name": name, "--address": address, "--listen": listen})
+    content = render_config(agency_id, name, realm, address, _caller(), listen=listen)
+    parse_config(content, home.path)  # before anything is made
     at_ms = now_ms()
     home.create()
     create_identity(home, agency_id, at_ms)
@@ -56,6 +71,14 @@ def command(home: Home, agency_id: str, name: str, realm: str, address: str, as_
         return
     print_facts(facts)
     click.echo("\nNext: write rules.toml, then `accord partner export FILE` and send the file to your partners.")
+
+
+def _check_options(given: dict[str, str]) -> None:
+    with Fields(given, "accord init", OptionError) as options:
+        options.text("--agency-id", pattern=AGENCY_ID, hint=AGENCY_ID_HINT)
+        options.text("--name")
+        read_address(options, "--address")
+        read_address(options, "--listen")
 
 
 def _caller() -> Operator:

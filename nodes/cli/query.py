@@ -98,7 +98,7 @@ def intersect(
     if len(set(kinds)) != len(kinds):
         raise QuestionError("expected each --kind once, got one twice")
     text = read_bounded(mandate, MandateError, "mandate")
-    parsed = parse_mandate(text)  # a mistake shows before the node is asked
+    parsed = parse_mandate(text, str(mandate))  # a mistake shows before the node is asked
     if epoch and Reveals(reveals) is not Reveals.SHARED_IDENTIFIERS:
         raise QuestionError("expected an epoch to reveal shared identifiers to this side alone, got another --reveals")
     order = QueryOrder(partner, data_set, asked, kinds, Reveals(reveals), text.decode("utf-8"), epoch)

@@ -36,6 +36,14 @@ def test_init_makes_a_node_that_loads(tmp_path: Path) -> None:
     assert accord(tmp_path / "node", "ledger", "verify", "--json").json["rows"] == 1
 
 
+def test_a_node_may_listen_elsewhere_than_partners_dial(tmp_path: Path) -> None:
+    assert accord(tmp_path / "node", "init", *OPTIONS, "--listen", "127.0.0.1:7444").code == 0
+    config = load_config(Home(tmp_path / "node"))
+    assert (config.listen, config.address) == ("127.0.0.1:7444", "localhost:7443")
+    assert accord(tmp_path / "other", "init", *OPTIONS).code == 0
+    assert load_config(Home(tmp_path / "other")).listen == "localhost:7443"
+
+
 def test_init_in_json(tmp_path: Path) -> None:
     done = init(tmp_path / "node", "fiu-1", "production")
     assert done.code == 0
@@ -70,12 +78,14 @@ def test_init_refuses_to_overwrite(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--agency-id", "FIU", "agency: id: expected 1 to 63"),
-        ("--address", "localhost", "network: address: expected host:port"),
-        ("--name", "a\nb", "agency: name: expected one line"),
-        ("--name", 'x"\nrealm = "production', "agency: name: expected one line"),
-        ("--name", "a\x7f", "agency: name: expected one line"),
-        ("--name", "\udcff", "expected UTF-8 text"),
+        ("--agency-id", "FIU", "accord init: --agency-id: expected 1 to 63"),
+        ("--address", "localhost", "accord init: --address: expected host:port"),
+        ("--name", "a\nb", "accord init: --name: expected one line"),
+        ("--name", 'x"\nrealm = "production', "accord init: --name: expected one line"),
+        ("--name", "a\x7f", "accord init: --name: expected one line"),
+        ("--name", "\udcff", "accord init: --name: expected one line"),
+        ("--listen", "localhost", "accord init: --listen: expected host:port"),
+        ("--listen", "", "accord init: --listen: expected host:port"),
     ],
 )
 def test_a_mistake_in_an_option_makes_nothing(tmp_path: Path, option: str, value: str, message: str) -> None:
@@ -83,6 +93,7 @@ def test_a_mistake_in_an_option_makes_nothing(tmp_path: Path, option: str, value
     done = accord(tmp_path / "node", "init", *(part for pair in options.items() for part in pair))
     assert done.code == ExitCode.CONFIGURATION
     assert message in done.err
+    assert "accord.toml" not in done.err
     assert not (tmp_path / "node").exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import nodes
-from nodes.errors import MandateError, MandateTimeError
+from nodes.errors import MandateError, MandateTimeError, UnreadableFileError
 from nodes.mandate import MAX_MANDATE_BYTES, load_mandate, parse_mandate
 from protocol.messages import LegalBasis
 
@@ -27,8 +27,8 @@ def test_the_sample_is_read_and_complete() -> None:
 
 @pytest.mark.parametrize("key", [*(f.name for f in fields(LegalBasis)), "not_before", "not_after"])
 def test_every_key_is_required(key: str) -> None:
-    with pytest.raises(MandateError, match=f"mandate: {key}: .*the key is required"):
-        parse_mandate(re.sub(rf"^{key} = .*$", "", TEXT, flags=re.MULTILINE).encode())
+    with pytest.raises(MandateError, match=rf"^given.toml: \[mandate\] {key}: .*the key is required"):
+        parse_mandate(re.sub(rf"^{key} = .*$", "", TEXT, flags=re.MULTILINE).encode(), "given.toml")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_size_is_bounded(tmp_path: Path) -> None:
     huge.write_bytes(b"#" * (2 << 20))
     with pytest.raises(MandateError, match="at most"):
         load_mandate(huge)
-    with pytest.raises(MandateError, match="No such file"):
+    with pytest.raises(UnreadableFileError, match=r"No such file.*check the name"):
         load_mandate(tmp_path / "none")
 
 
