@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' native/Cargo.toml)
 NATIVE := $(shell find native -name '*.rs' -o -name 'Cargo.*' 2>/dev/null | grep -v '/target/')
 
 .PHONY: help demo dev test lint proto vectors bench bench-smoke soak wheel lock clean
@@ -13,7 +14,7 @@ help:
 
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "accord needs Python 3.11 or newer")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
 	touch $@
 
@@ -26,7 +27,7 @@ $(VENV)/.bench: requirements/bench.lock dev
 	touch $@
 
 $(VENV)/.native: $(VENV)/.runtime requirements/build.lock $(NATIVE) pyproject.toml
-	@command -v cargo >/dev/null || { echo "accord needs a Rust toolchain (cargo): see https://rustup.rs"; exit 1; }
+	@command -v cargo >/dev/null || { echo "accord needs Rust $(RUST) or newer (cargo): see https://rustup.rs"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.lock
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --quiet
 	touch $@
@@ -65,6 +66,7 @@ bench-smoke: dev ## a short benchmark that proves the harness works
 	$(BIN)/python -m benchmarks.query --smoke
 
 soak: dev ## the long hostile runs
+	cargo test --release --locked --quiet --manifest-path native/Cargo.toml -- --ignored
 	$(BIN)/python -m pytest -m soak --timeout 3600
 
 wheel: dev ## the distribution, as an agency would install it
