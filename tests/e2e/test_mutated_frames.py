@@ -1,0 +1,178 @@
+"""Spoiled frames against a live node: over TLS, with its ledger, state and registry, one session after the other.
+
+A failure is: a session that hangs, or ends in an error that is not one of the expected classes; a session that is left;
+a ledger that does not verify; memory that grows with the number of sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+from grpc.aio import EOF
+
+from nodes import sessions as sessions_module
+from nodes.channel import METHOD, SERVICE
+from nodes.home import write_private
+from nodes.ledger import LedgerFile
+from nodes.node import fresh_secrets
+from nodes.registry import csv_source, import_source, load_mapping
+from protocol import effects as fx
+from protocol.handshake import Question
+from protocol.identifiers import profile_hash
+from protocol.intersect import IntersectRequester
+from protocol.messages import LegalBasis, List
+from protocol.session import Peer
+from psi import Items
+from tests.asynchronous import asynchronous
+from tests.e2e.harness import MAPPING, number, rules
+from tests.mutations import EXPECTED_CODES, MUTATIONS
+from tests.scene import NOW_MS, Scene, raw_channel, served
+from tests.sim.host import Host, local
+
+SESSIONS = 1_000
+SOAK_SESSIONS = 10_000
+PACKETS = 5  # Envelope, Open, blinded elements, checkpoint, receipt
+SECONDS = 20
+KIND = "passport-number"
+# Elements that are elements, but others than were sent, fail the attacker's own check of the proof.
+OWN_CHECK = "aborted-by-partner"
+# A whole packet of an earlier session is well-formed and signed, and belongs there: a replayed envelope is rejected.
+EARLIER_SESSION = {"rejected", "bad-commitment", "wrong-reference", "wrong-statement"}
+BASIS = LegalBasis("exercise", "Exercise order", "EX-1", "CASE-1", "Exercise control", "exercise", "H0", "routine")
+ITEMS = Items.from_sequence([b"item-%d" % value for value in range(7)])
+
+
+class Endings(logging.Handler):
+    """How each session ended, as the node's log says."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.codes: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        found = re.search(r'event=session-ended .*outcome="?([a-z-]+)', record.getMessage())
+        if found:
+            self.codes.append(found[1])
+
+
+@dataclass
+class Attacker:
+    """North's node in the hands of somebody who spoils one packet of a session."""
+
+    scene: Scene
+    channel: grpc.aio.Channel
+    endings: Endings
+    originals: list[bytes] = field(default_factory=list)
+
+    async def session(self, seed: int, spoiled: int) -> tuple[str, str]:
+        """One session in which packet number `spoiled` is spoiled. Returns the mutation's name and the node's error."""
+        rng = random.Random(seed)
+        mutation = MUTATIONS[seed % len(MUTATIONS)]
+        host = Host(self._requester(rng), [ITEMS])
+        host.feed(fx.Started())
+        known, sent, changed = len(self.endings.codes), 0, False
+        call = self.channel.stream_stream(f"/{SERVICE}/{METHOD}")()
+        async with asyncio.timeout(SECONDS):
+            while True:
+                while host.outbox:
+                    packet = host.outbox.popleft()
+                    if spoiled < 0:
+                        self.originals.append(packet)
+                    if sent == spoiled:
+                        packet, original = mutation(rng, packet, self.originals), packet
+                        changed = packet != original
+                    sent += 1
+                    await call.write(packet)
+                if host.done is not None or (answer := await call.read()) is EOF:
+                    break
+                host.feed(fx.Received(answer, NOW_MS))
+            await call.done_writing()
+            while await call.read() is not EOF:
+                pass
+            while len(self.endings.codes) == known:  # noqa: ASYNC110, what is waited for is a log line
+                await asyncio.sleep(0.005)
+        return mutation.__name__, self.endings.codes[-1] if changed or spoiled < 0 else "unchanged"
+
+    def _requester(self, rng: random.Random) -> IntersectRequester:
+        identity, south = self.scene.north.identity, self.scene.south.identity
+        asked = Question(
+            data_set="suspects",
+            operator="op-1",
+            lists=(List(KIND, len(ITEMS)),),
+            legal_basis=BASIS,
+            not_before_ms=NOW_MS - 1_000,
+            not_after_ms=NOW_MS + 3_000_000,
+            nonce=rng.randbytes(32),
+        )
+        own = local("north", profile_hash=profile_hash())
+        peer = Peer("south", south.signer.public_key)
+        return IntersectRequester(asked, own, fresh_secrets(), bytes(64), identity.signer, peer)
+
+
+def hold(scene: Scene, folder: Path) -> None:
+    file, mapping = folder / "list.csv", folder / "mapping.toml"
+    file.write_text("\n".join(["ref,name,number", *(f"{v},P,{number(v)}" for v in range(9))]) + "\n")
+    mapping.write_text(MAPPING)
+    import_source(scene.node.registry, "suspects", csv_source(file, load_mapping(mapping)), datetime.now(UTC))
+    write_private(scene.south.home.rules_file, rules("north", "incoming").encode())
+
+
+async def attack(folder: Path, count: int) -> Counter[tuple[str, str]]:
+    endings, process = Endings(), psutil.Process()
+    logger = logging.getLogger("accord.service")
+    logger.addHandler(endings)
+    logger.setLevel(logging.INFO)
+    try:
+        async with served(folder) as scene, raw_channel(scene, scene.north.identity) as channel:
+            hold(scene, folder)
+            attacker = Attacker(scene, channel, endings)
+            assert await attacker.session(0, -1) == (MUTATIONS[0].__name__, "done")
+            assert len(attacker.originals) == PACKETS
+            seen: Counter[tuple[str, str]] = Counter()
+            settled_bytes = 0
+            for seed in range(count):
+                seen[await attacker.session(seed, seed // len(MUTATIONS) % PACKETS)] += 1
+                assert scene.node.sessions.underway == ()
+                if seed == count // 3:
+                    settled_bytes = process.memory_info().rss
+            assert process.memory_info().rss - settled_bytes < 16 << 20
+            assert (await attacker.session(count, -1))[1] == "done"
+            LedgerFile(scene.south.home.ledger_file).verify(scene.south.identity.signer.public_key)
+            return seen
+    finally:
+        logger.removeHandler(endings)
+
+
+def check(seen: Counter[tuple[str, str]]) -> None:
+    print("\n".join(f"{count:7} {mutation:18} {code}" for (mutation, code), count in sorted(seen.items())))
+    expected = EXPECTED_CODES | {"unchanged", OWN_CHECK}
+    earlier = {("other_packet", code) for code in EARLIER_SESSION}
+    unexpected = {key: count for key, count in seen.items() if key[1] not in expected and key not in earlier}
+    assert not unexpected
+    assert len({code for _, code in seen} & EXPECTED_CODES) >= 6
+
+
+@pytest.fixture(autouse=True)
+def no_bound_on_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That bound has a test of its own; here it would only make the run take hours."""
+    monkeypatch.setattr(sessions_module, "STARTS_PER_MINUTE", 1 << 30)
+
+
+@asynchronous
+async def test_mutated_frames_against_a_live_node(tmp_path: Path) -> None:
+    check(await attack(tmp_path, SESSIONS))
+
+
+@pytest.mark.soak
+def test_many_mutated_frames_against_a_live_node(tmp_path: Path) -> None:
+    check(asyncio.run(attack(tmp_path, SOAK_SESSIONS)))
