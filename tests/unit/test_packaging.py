@@ -13,7 +13,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 UNIT: Final = ROOT / "packaging" / "accord.service"
-# systemd.exec(5) and systemd.resource-control(5). Held one by one: the score of systemd-analyze differs between releases.
+# systemd.exec(5), systemd.resource-control(5). Held one by one: the score of systemd-analyze differs between releases.
 RESTRICTIONS: Final = {
     "User": ["accord"],
     "Group": ["accord"],
