@@ -4,11 +4,13 @@ A session's spools live in unlinked files, sealed block by block (AES-256-GCM) u
 memory only. A crash leaves nothing behind, and the disk never sees a tag or an output in the clear.
 
 Memory: about 2 * RUN_BYTES while a spool is sorted or joined, whatever its size up to 2^29 bytes; above it a
-merge needs one block more for every further RUN_BYTES. Not safe for concurrent calls: the runner queues them.
+merge needs one block more for every further RUN_BYTES. A join
+holds what it returns besides, once. Not safe for concurrent calls: the runner queues them.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -208,9 +210,7 @@ class Spools:
         runs = list(self._sorted_runs(spool))
         if len(runs) > 1:
             merged = self._new_file()
-            step_bytes = WINDOW_BYTES // len(runs)
-            windows = [Window(spool.file, row_bytes, start, end, step_bytes) for start, end in runs]
-            _merge(windows, merged.append)
+            _merge(_windows(spool.file, row_bytes, runs), merged.append)
             self._replace(spool, merged)
 
     def _sorted_runs(self, spool: _Spool) -> Iterator[tuple[int, int]]:
@@ -234,13 +234,32 @@ class Spools:
     def join(self, outputs: SpoolName, output_row_bytes: int, tags: SpoolName, tag_row_bytes: int) -> bytes:
         """Return each row of the sorted `outputs` whose tag is among the sorted `tags`, with that row of `tags`.
 
-        Returns: the pairs, ascending by row number. Cost: one pass over both.
+        Returns: the pairs, ascending by row number. Cost: one pass over both; the pairs of each window are a run
+        on disk, and are merged into what is returned.
         """
         left, right = self.rows(outputs, output_row_bytes), self.rows(tags, tag_row_bytes)
-        return _join(
-            Window(left, output_row_bytes, 0, len(left), WINDOW_BYTES),
-            Window(right, tag_row_bytes, 0, len(right), WINDOW_BYTES),
-        )
+        pair_bytes = ROW_NUMBER_BYTES + output_row_bytes + tag_row_bytes
+        joined = io.BytesIO()  # gives its bytes away without a copy
+
+        def write(pairs: memoryview) -> None:
+            columns = np.frombuffer(pairs, np.uint8).reshape(-1, pair_bytes)
+            joined.write(np.ascontiguousarray(columns[:, ROW_NUMBER_BYTES:]).data)
+
+        runs: list[tuple[int, int]] = []
+        file = self._new_file()
+        try:
+            for pairs in _join(
+                Window(left, output_row_bytes, 0, len(left), WINDOW_BYTES),
+                Window(right, tag_row_bytes, 0, len(right), WINDOW_BYTES),
+            ):
+                pairs.sort()
+                start = len(file)
+                file.append(as_bytes(pairs))
+                runs.append((start, len(file)))
+            _merge(_windows(file, pair_bytes, runs), write)
+        finally:
+            file.close()
+        return joined.getvalue()
 
     def close(self) -> None:
         """Drop all rows and the keys they are sealed under."""
@@ -294,6 +313,10 @@ class Window:
         return taken
 
 
+def _windows(file: SpoolFile, row_bytes: int, runs: list[tuple[int, int]]) -> list[Window]:
+    return [Window(file, row_bytes, start, end, WINDOW_BYTES // len(runs)) for start, end in runs]
+
+
 def _merge(windows: list[Window], write: Callable[[memoryview], None]) -> None:
     """Merge sorted runs. In each round, all that is not above the lowest of the windows' last rows leaves."""
     while True:
@@ -309,30 +332,27 @@ def _merge(windows: list[Window], write: Callable[[memoryview], None]) -> None:
         write(as_bytes(rows))
 
 
-def _join(outputs: Window, tags: Window) -> bytes:
-    found: list[NDArray[np.uint8]] = []
+def _join(outputs: Window, tags: Window) -> Iterator[Rows]:
+    """Yield the pairs window by window, each behind its row number, highest byte first, by which bytes sort."""
     while True:
         outputs.fill()
         tags.fill(keep=1)
         if not len(outputs.rows) or not len(tags.rows):
-            break
+            return
         keys, theirs = _tags_of(outputs.rows), _tags_of(tags.rows)
         bound = lowest([rows[-1:] for rows, side in ((keys, outputs), (theirs, tags)) if side.more])
         keys = keys[: count_up_to(keys, bound)]
         rows = outputs.take(len(keys))
         places = np.minimum(np.searchsorted(theirs, keys), len(theirs) - 1)
         hits = theirs[places] == keys
-        found.append(np.hstack([_columns(rows)[hits], _columns(tags.rows)[places[hits]]]))
+        ours = _columns(rows)[hits]
+        numbers = ours[:, : -ROW_NUMBER_BYTES - 1 : -1]
+        pairs = np.hstack([numbers, ours, _columns(tags.rows)[places[hits]]])
+        yield pairs.view(f"S{pairs.shape[1]}").ravel()
         # The last tag up to the bound stays: outputs with the same tag may follow.
         tags.take(max(count_up_to(theirs, bound) - 1, 0))
         if bound is None:
-            break
-    if not found:
-        return b""
-    pairs = np.concatenate(found)
-    end = outputs.rows.dtype.itemsize
-    numbers = np.ascontiguousarray(pairs[:, end - ROW_NUMBER_BYTES : end]).view("<u4").ravel()
-    return pairs[np.argsort(numbers)].tobytes()
+            return
 
 
 def _tags_of(rows: Rows) -> Rows:

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import struct
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +125,32 @@ NEAR = [bytes(14) + bytes((a, b)) for a in range(40) for b in range(25)]
 def test_join_of_neighbours(spools: Spools, outputs: list[bytes], tags: list[bytes]) -> None:
     fill_for_join(spools, outputs, tags)
     assert joined(spools) == [number for number, tag in enumerate(outputs) if tag in set(tags)]
+
+
+def test_a_join_holds_its_pairs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(spool, "RUN_BYTES", 1 << 16)
+    monkeypatch.setattr(spool, "WINDOW_BYTES", 1 << 16)
+    tags = sorted(random_rows(random.Random(3), 60_000, TAG_ROW_BYTES))
+    spools = Spools(tmp_path, ROOMY_BYTES)
+    fill_for_join(spools, random.Random(4).sample(tags, len(tags)), tags)
+    tracemalloc.start()
+    pairs = spools.join(OUTPUTS, OUTPUT_ROW_BYTES, TAGS, TAG_ROW_BYTES)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    spools.close()
+    assert len(pairs) == len(tags) * (OUTPUT_ROW_BYTES + TAG_ROW_BYTES)
+    assert peak_bytes < 1.5 * len(pairs) + 20 * spool.WINDOW_BYTES
+
+
+def test_the_pairs_of_a_join_leave_the_disk(tmp_path: Path) -> None:
+    spools = Spools(tmp_path, ROOMY_BYTES)
+    tags = sorted(random_rows(random.Random(5), 5_000, TAG_ROW_BYTES))
+    fill_for_join(spools, tags, tags)
+    before_bytes = spools._quota.used_bytes
+    spools.join(OUTPUTS, OUTPUT_ROW_BYTES, TAGS, TAG_ROW_BYTES)
+    assert spools._quota.used_bytes == before_bytes
+    spools.close()
 
 
 def test_unknown_spools_are_empty(spools: Spools) -> None:
