@@ -46,7 +46,7 @@ def test_it_holds_every_module_and_the_extension(wheel: ZipFile) -> None:
     assert not [name for name in inside if name.endswith((".pyc", ".rs"))]
 
 
-def test_it_holds_no_path_of_the_clone_that_it_was_built_in(wheel: ZipFile) -> None:
+def test_the_extension_holds_no_path_of_the_clone(wheel: ZipFile) -> None:
     assert str(ROOT).encode() not in wheel.read("psi/_native.abi3.so")
 
 
