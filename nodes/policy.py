@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -97,22 +97,32 @@ class Obligations:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a request is allowed, why, by which rule (empty if by none), and on which terms."""
+    """Whether a request is allowed, why, by which rule (empty if by none), and on which terms.
+
+    `detail` is for this node's own operator: what is wrong with rules.toml, or what the nearest rule lacks.
+    """
 
     allowed: bool
     ground: Ground
     rule_id: str = ""
     obligations: Obligations | None = None
+    detail: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        by = f" by rule {self.rule_id}" if self.rule_id else ""
+        return f"{self.ground}{by}{f'; {self.detail}' if self.detail else ''}"
 
     def enforce(self) -> Obligations:
         """Return the terms of an allowed request.
 
         Raises:
-            RefusedByRulesError: it is not allowed; the message is for this node's own operator.
+            RulesError: rules.toml has a mistake. RefusedByRulesError: it is not allowed.
+            The message is for this node's own operator.
         """
+        if self.ground is Ground.BAD_RULES:
+            raise RulesError(self.detail)
         if not self.allowed or self.obligations is None:
-            by = f" by rule {self.rule_id}" if self.rule_id else ""
-            raise RefusedByRulesError(f"expected a request that rules.toml allows, got: {self.ground}{by}")
+            raise RefusedByRulesError(f"expected a request that rules.toml allows, got: {self}")
         return self.obligations
 
 
@@ -135,18 +145,24 @@ class Rule:
 
     def speaks_about(self, facts: Facts) -> bool:
         """Tell whether this rule decides: an allowing one must cover all identifier kinds, a refusing one any."""
+        return self.direction is facts.direction and not self.lacks(facts)
+
+    def lacks(self, facts: Facts) -> dict[str, str]:
+        """Return what this rule does not cover, by the keys of rules.toml; its direction apart."""
         kinds = {kind for kind, _ in facts.lists}
         covered = kinds <= self.kinds if self.allow else bool(kinds & self.kinds)
-        return (
-            self.direction is facts.direction
-            and (covered or ANY in self.kinds)
-            and _selects(self.partners, facts.partner)
-            and _selects(self.queries, facts.query)
-            and _selects(self.reveals, facts.reveals)
-            and _selects(self.data_sets, facts.data_set)
-            and _selects(self.purposes, facts.purpose)
-            and _selects(self.instruments, facts.instrument)
-        )
+        asked = {
+            "partners": (self.partners, facts.partner),
+            "queries": (self.queries, facts.query),
+            "reveals": (self.reveals, facts.reveals),
+            "data_sets": (self.data_sets, facts.data_set),
+            "purposes": (self.purposes, facts.purpose),
+            "instruments": (self.instruments, facts.instrument),
+        }
+        missing = {key: word for key, (selector, word) in asked.items() if not _selects(selector, word)}
+        if not covered and ANY not in self.kinds:
+            missing["kinds"] = ", ".join(sorted(kinds - self.kinds))
+        return missing
 
 
 def decide(facts: Facts, rules: tuple[Rule, ...]) -> Decision:
@@ -179,9 +195,12 @@ class RuleBook:
         """Decide by the rules as they are on disk now."""
         try:
             rules = self.check()
-        except NodeError:
-            return Decision(False, Ground.BAD_RULES)
-        return decide(facts, rules)
+        except NodeError as error:
+            return Decision(False, Ground.BAD_RULES, detail=str(error))
+        decision = decide(facts, rules)
+        if facts.direction is Direction.OUTGOING and decision.ground is Ground.NO_RULE:
+            return replace(decision, detail=_nearest(facts, rules))
+        return decision
 
     def check(self) -> tuple[Rule, ...]:
         """Return the rules.
@@ -200,6 +219,16 @@ class RuleBook:
                 self._rules = parse_rules(read_private(self._path))
                 self._seen = stamp
             return self._rules
+
+
+def _nearest(facts: Facts, rules: tuple[Rule, ...]) -> str:
+    """Say which allowing rule lacks least, and what: own rules and own question, for the own operator."""
+    candidates = [rule for rule in rules if rule.allow and rule.direction is facts.direction]
+    if not candidates or not facts.lists:
+        return f"rules.toml allows nothing {facts.direction}" if facts.lists else ""
+    rule = min(candidates, key=lambda candidate: len(candidate.lacks(facts)))
+    lacks = "; ".join(f'{key} "{word}"' for key, word in rule.lacks(facts).items())
+    return f"the nearest rule is {rule.id}, which lacks {lacks}"
 
 
 def parse_rules(data: bytes) -> tuple[Rule, ...]:

@@ -93,7 +93,7 @@ def _facts(explanation: Explanation) -> Mapping[str, object]:
         "own rules": (
             f"allowed by {decision.rule_id}; {request.partner} decides by its own"
             if decision.allowed
-            else f"refused: {decision.ground}{f' by {decision.rule_id}' if decision.rule_id else ''}"
+            else f"refused: {decision}"
         ),
         "own budget": (
             f"{budget.charged:,} elements; then {budget.left:,} of {budget.limit:,} are left today (UTC)"

@@ -87,7 +87,7 @@ def test_a_question_that_own_rules_refuse(north: NodeUnderTest) -> None:
     assert outcome.json["decision"] == {"allowed": False, "ground": "no-rule", "rule": ""}
     assert outcome.json["budget"] is None
     north.write_rules(rules("south", "outgoing", allow=False))
-    assert "refused: refused-by-rule by outgoing-south" in north.accord(*explained(north)).out
+    assert "refused: refused-by-rule by rule outgoing-south" in north.accord(*explained(north)).out
 
 
 def test_a_budget_that_does_not_bear_it(north: NodeUnderTest) -> None:

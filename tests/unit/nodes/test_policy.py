@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,18 @@ from hypothesis import strategies as st
 import nodes
 from nodes.errors import PermissionsError, RefusedByRulesError, RulesError
 from nodes.home import write_private
-from nodes.policy import Decision, Direction, Facts, Ground, Obligations, Rule, RuleBook, decide, parse_rules
+from nodes.policy import (
+    Decision,
+    Direction,
+    Facts,
+    Ground,
+    Obligations,
+    Rule,
+    RuleBook,
+    asked_as,
+    decide,
+    parse_rules,
+)
 from protocol.messages import Envelope, LegalBasis, List, Participant
 from tests.agency import make_agency
 
@@ -33,7 +45,7 @@ ALLOWED = Decision(True, Ground.ALLOWED, "north-asks-sanctions", Obligations(1_0
 
 
 def test_the_sample_allows_what_it_says() -> None:
-    assert [rule.id for rule in RULES] == ["never-wallets", "north-asks-sanctions", "we-ask"]
+    assert [rule.id for rule in RULES] == ["never-wallets", "north-asks-sanctions", "east-keeps-an-index", "we-ask"]
     assert decide(FACTS, RULES) == ALLOWED
     assert decide(FACTS, RULES).enforce() == ALLOWED.obligations
 
@@ -57,6 +69,17 @@ def test_the_sample_allows_what_it_says() -> None:
 )
 def test_what_no_rule_allows_is_refused(change: dict[str, Any]) -> None:
     assert decide(replace(FACTS, **change), RULES) == Decision(False, Ground.NO_RULE)
+
+
+def test_a_question_within_an_epoch_is_not_one_with_fresh_keys() -> None:
+    """Who may ask in the one way may not ask in the other, unless a rule says so."""
+    small = replace(FACTS, lists=(("passport", 1_000),))
+    for query in ("epoch-sync", "epoch-intersect"):
+        assert decide(replace(small, query=query), RULES).rule_id == "east-keeps-an-index"
+        assert decide(replace(small, query=query, partner="customs-south"), RULES).ground is Ground.NO_RULE
+        assert decide(replace(small, query=query), (RULES[1],)).ground is Ground.NO_RULE
+    assert decide(small, RULES).rule_id == "north-asks-sanctions"
+    assert decide(small, (RULES[2],)).ground is Ground.NO_RULE
 
 
 def test_no_rules_refuse_everything() -> None:
@@ -86,10 +109,16 @@ def test_an_error_while_deciding_refuses() -> None:
     assert decide(FACTS, (None,)) == Decision(False, Ground.EVALUATION_FAILED)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("ground", [ground for ground in Ground if ground is not Ground.ALLOWED])
+@pytest.mark.parametrize("ground", [ground for ground in Ground if ground not in (Ground.ALLOWED, Ground.BAD_RULES)])
 def test_a_refusal_raises_and_tells_the_partner_only_policy(ground: Ground) -> None:
     with pytest.raises(RefusedByRulesError, match=f"{ground} by rule r1") as caught:
         Decision(False, ground, "r1").enforce()
+    assert caught.value.reason == "policy"
+
+
+def test_broken_rules_are_said_to_be_broken_and_where() -> None:
+    with pytest.raises(RulesError, match=r"^rules\.toml: rules\[0\]: effect: expected") as caught:
+        Decision(False, Ground.BAD_RULES, detail="rules.toml: rules[0]: effect: expected a").enforce()
     assert caught.value.reason == "policy"
 
 
@@ -107,6 +136,13 @@ def test_facts_of_a_partners_envelope() -> None:
         Direction.INCOMING, "fiu-east", "intersect", "shared-identifiers", "sanctions",
         (("passport", 3), ("iban", 0)), "p", "i",
     )  # fmt: skip
+    for query, variant, name in (
+        ("intersect", "fresh-keys", "intersect"),
+        ("intersect", "epoch-key", "epoch-intersect"),
+        ("epoch-sync", "epoch-key", "epoch-sync"),
+    ):
+        other = replace(envelope, query=query, variant=variant)
+        assert Facts.incoming(other).query == asked_as(other) == name
 
 
 ONE = """
@@ -256,6 +292,39 @@ class TestRuleBook:
                 book.check()
         self.path.write_bytes(SAMPLE.read_bytes())
         assert book.decide(FACTS) == ALLOWED
+
+    def test_a_broken_file_tells_the_own_operator_what_is_wrong(self, book: RuleBook) -> None:
+        self.path.write_bytes(SAMPLE.read_bytes().replace(b'"refuse"', b'"refsue"'))
+        with pytest.raises(RulesError, match=r"rules\.toml: rules\[0\]: effect: expected one of allow, refuse"):
+            book.decide(FACTS).enforce()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"partner": "fiu-west"}, 'no-rule; the nearest rule is we-ask, which lacks partners "fiu-west"'),
+            (
+                {"partner": "fiu-west", "query": "epoch-intersect"},
+                'no-rule; the nearest rule is we-ask, which lacks partners "fiu-west"; queries "epoch-intersect"',
+            ),
+        ],
+    )
+    def test_own_rules_say_which_is_nearest_and_what_it_lacks(
+        self, book: RuleBook, change: dict[str, Any], message: str
+    ) -> None:
+        asked = replace(FACTS, direction=Direction.OUTGOING, **change)
+        with pytest.raises(RefusedByRulesError, match=f"{re.escape(message)}$"):
+            book.decide(asked).enforce()
+
+    def test_the_nearest_rule_is_named_with_the_kinds_it_lacks(self, book: RuleBook) -> None:
+        write_private(self.path, SAMPLE.read_bytes().replace(b'kinds = ["*"]', b'kinds = ["iban"]'))
+        with pytest.raises(RefusedByRulesError, match=r'is we-ask, which lacks kinds "passport"$'):
+            book.decide(replace(FACTS, direction=Direction.OUTGOING)).enforce()
+        self.path.write_bytes(b"")
+        with pytest.raises(RefusedByRulesError, match=r"rules\.toml allows nothing outgoing$"):
+            book.decide(replace(FACTS, direction=Direction.OUTGOING)).enforce()
+
+    def test_a_partners_question_is_not_explained(self, book: RuleBook) -> None:
+        assert book.decide(replace(FACTS, partner="fiu-west")).detail == ""
 
     def test_a_file_that_others_can_write_refuses_everything(self, book: RuleBook) -> None:
         assert book.decide(FACTS) == ALLOWED
