@@ -8,10 +8,10 @@ from typing import Final
 
 import pytest
 
-from nodes.policy import parse_rules
+from nodes.policy import EPOCH_INTERSECT, parse_rules
 from nodes.registry.mapping import load_mapping
 from protocol.identifiers import KINDS
-from protocol.messages import Reveals
+from protocol.messages import Query, Reveals
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
@@ -35,6 +35,10 @@ def test_every_kind_is_named(path: Path) -> None:
 @pytest.mark.parametrize("path", [DOCS / "limitations.md", DOCS / "threat-model.md", RULES], ids=lambda p: p.name)
 def test_every_answer_is_named(path: Path) -> None:
     assert set(Reveals) - words(path) == set()
+
+
+def test_the_rules_name_every_query() -> None:
+    assert {*Query, EPOCH_INTERSECT} - words(RULES) == set()
 
 
 def test_the_table_of_kinds_says_what_the_kinds_are() -> None:
