@@ -74,7 +74,7 @@ def test_no_value_is_shown_anywhere(home: Path, exercise: Path) -> None:
     ("arguments", "code", "exit_code"),
     [
         (["import", "persons", "missing.csv", "--mapping", "{map}"], "bad-source", ExitCode.INPUT),
-        (["import", "persons", "{csv}", "--mapping", "missing.toml"], "bad-mapping", ExitCode.INPUT),
+        (["import", "persons", "{csv}", "--mapping", "missing.toml"], "unreadable-file", ExitCode.INPUT),
         (["import", "../persons", "{csv}", "--mapping", "{map}"], "bad-data-set-name", ExitCode.INPUT),
         (["import", "persons", "{csv}", "--format", "ofac-sdn"], "source-realm-mismatch", ExitCode.INPUT),
         (["show", "persons"], "unknown-data-set", ExitCode.CONFIGURATION),
@@ -213,3 +213,16 @@ def test_errors_of_changes(home: Path, exercise: Path, arguments: list[str], cod
 def test_options_that_do_not_go_together(home: Path, exercise: Path, arguments: list[str]) -> None:
     done = accord(home, "registry", "import", "persons", exercise / "agency-1.csv", *arguments)
     assert done.code == ExitCode.USAGE
+
+
+def test_a_data_set_of_another_format_is_listed(home: Path, exercise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("nodes.registry.snapshot_writer.FORMAT", 1)
+        import_(home, exercise)
+    assert accord(home, "registry", "list", "--json").json == [
+        {"data_set": "persons", "profile": "outdated: import again", "version": 1}
+    ]
+    assert accord(home, "registry", "list").out.splitlines()[1] == "persons\t1\t\t\t\t\toutdated: import again"
+    assert accord(home, "registry", "check", "--json").error["code"] == "snapshot-format-outdated"
+    import_(home, exercise)
+    assert accord(home, "registry", "list", "--json").json[0]["profile"] == "current"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nodes.registry import Snapshot, Source, compare, csv_source, import_source, load_mapping, snapshot
 from nodes.registry.errors import (
     DataSetUnknownError,
+    MappingError,
     SnapshotProfileError,
     SourceError,
     SourceRealmError,
@@ -250,3 +251,44 @@ def test_large_versions_are_compared_block_by_block(tmp_path: Path, monkeypatch:
             made.inspect("set", version)
     with pytest.raises(DataSetUnknownError):
         made.versions("other")
+
+
+BASE = WHOLE + "".join(f"{i},P{i},A{i:06}7,\n" for i in range(12))
+CHANGED = DELTA + "".join(f"{('add', 'replace', 'remove')[i % 3]},{i},Q{i},B{i:06}7,\n" for i in range(4, 16))
+REASONS = {
+    "wrong-column-count",
+    "bad-quoting",
+    "no-reference",
+    "unknown-change",
+    "unknown-reference",
+    "reference-already-held",
+}
+
+
+@FEW
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 40), st.binary(max_size=5) | st.just(b"remove,")),
+        max_size=4,
+    )
+)
+def test_damaged_changes_are_applied_as_far_as_they_go_or_not_at_all(tmp_path_factory, edits) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    import_text(folder, BASE)
+    content = CHANGED.encode()
+    for place, length, new in edits:
+        at = int(place * len(content))
+        content = content[:at] + new + content[at + length :]
+    (folder / "records.csv").write_bytes(content)
+    source = csv_source(folder / "records.csv", load_mapping(folder / "mapping.toml"), changes=True)
+    try:
+        report = import_source(registry(folder), "set", source, NOW)
+    except (SourceError, MappingError) as error:
+        assert "records.csv" in str(error) and len(str(error)) < 300
+        assert registry(folder).versions("set") == [1]
+        return
+    assert set(report.rows.rejected) <= REASONS and report.changes is not None
+    assert 12 - report.changes.removed + report.changes.added == report.records
+    with registry(folder).inspect("set", 1) as old, registry(folder).open("set") as new_version:
+        new_version.check()
+        check_diff(compare(old, new_version), held(old), held(new_version))
