@@ -32,8 +32,7 @@ _AFTER_REFUSAL: Final = {
     Reason.REPLAYED: "Ask again; if it repeats, tell the partner, because somebody may be repeating envelopes.",
     Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
     Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
-    Reason.OUTDATED: "No such epoch is open, or it has a newer release. Run `accord epoch sync`; if that is refused too, "
-    "close the epoch here and ask the partner's contact point to open another.",
+    Reason.OUTDATED: "Run `accord epoch sync`. If that is refused too, the epoch ended: close it and fetch another.",
     Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
     Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
 }

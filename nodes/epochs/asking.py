@@ -8,6 +8,7 @@ from typing import Any
 
 from nodes.asking import Request, RequesterHost
 from nodes.epochs.held import Draft, HeldEpoch
+from nodes.epochs.tag_file import TagFile
 from nodes.errors import EpochUnknownError, QuestionError, StorageError, TooManyElementsError
 from nodes.ledger import Event
 from nodes.node import Node, fresh_secrets, peer
@@ -34,6 +35,7 @@ class EpochHost(RequesterHost):
         self.facts = replace(self.facts, query=EPOCH_INTERSECT, epoch=request.epoch)
         self._opened = ExitStack()
         self._one: HeldEpoch | None = None
+        self._index: TagFile | None = None
 
     def _lists(self, snapshot: Snapshot) -> tuple[List, ...]:
         """What to declare: kinds of the epoch alone, within its cap."""
@@ -55,6 +57,7 @@ class EpochHost(RequesterHost):
 
     def _session(self, question: Question, snapshot: Snapshot) -> EpochRequester:
         node, one = self.node, self._held()
+        self._index = self._opened.enter_context(one.index())
         asked = replace(question, epoch=one.epoch.id, release=one.held.release)
         partner = peer(node.book.by_agency(self.partner))
         return EpochRequester(
@@ -63,10 +66,10 @@ class EpochHost(RequesterHost):
 
     def spools(self) -> Spools:
         """Room for the session, with the index lent to it."""
-        spools, one = super().spools(), self._held()
-        index = self._opened.enter_context(one.index())
-        for number, kind in enumerate(self.facts.kinds):
-            spools.lend(("partner-tags", number), TAG_BYTES, index.rows(one.epoch.kinds.index(kind)))
+        spools, kinds = super().spools(), self._held().epoch.kinds
+        if self._index is not None:
+            for number, kind in enumerate(self.facts.kinds):
+                spools.lend(("partner-tags", number), TAG_BYTES, self._index.rows(kinds.index(kind)))
         return spools
 
     def close(self) -> None:

@@ -71,7 +71,8 @@ class TagFile:
             self.facts: dict[str, str] = manifest["facts"]
             self._starts = [0, *ends]
             self.sizes = tuple(end - start for start, end in zip(self._starts, ends, strict=False))
-            if list(accumulate(self.sizes)) != ends or min(self.sizes) < 0 or ends[-1] * TAG_BYTES > size:
+            rows_bytes = size - _TRAILER_BYTES - length
+            if list(accumulate(self.sizes)) != ends or min(self.sizes) < 0 or ends[-1] * TAG_BYTES != rows_bytes:
                 raise ValueError
         except (KeyError, TypeError, ValueError):
             self.close()
