@@ -63,6 +63,8 @@ class Request:
         if not set(kinds) <= set(KINDS):
             raise QuestionError(f"expected identifier kinds among {', '.join(KINDS)}, got others")
         lists = tuple(List(kind, snapshot.size(kind)) for kind in kinds)
+        if not any(entry.size for entry in lists):
+            raise QuestionError(f"expected own identifiers of the kinds asked about ({', '.join(kinds)}), got none")
         if max(entry.size for entry in lists) > max_elements:
             raise TooManyElementsError(f"expected at most {max_elements} elements in a list, got more")
         return lists

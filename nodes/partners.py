@@ -191,11 +191,20 @@ class PartnerBook:
         Raises:
             PartnerUnknownError: nobody's. PartnerInactiveError: suspended or removed.
         """
-        return _active([p for p in self.all() if p.file.certificate_sha256 == der_sha256], "this TLS certificate")
+        found = [p for p in self.all() if p.file.certificate_sha256 == der_sha256]
+        return _active(found, "with this TLS certificate, got none")
 
     def by_agency(self, agency_id: str) -> Partner:
         """Return the active partner of this agency id. Raises as `by_certificate`."""
-        return _active([p for p in self.all() if p.file.agency_id == agency_id], "this agency id")
+        return _active([p for p in self.all() if p.file.agency_id == agency_id], self._named(agency_id))
+
+    def entry(self, agency_id: str) -> Partner:
+        """Return the entry of this agency id, whatever its status. Raises PartnerUnknownError."""
+        return _known([p for p in self.all() if p.file.agency_id == agency_id], self._named(agency_id))
+
+    def _named(self, agency_id: str) -> str:
+        known = ", ".join(p.file.agency_id for p in self.all()) or "none"
+        return f"among those known here ({known}), got {agency_id!a:.70}"
 
     def trusted_certificates(self) -> bytes:
         """Return the certificates of all active partners, PEM after PEM: a TLS server's only roots."""
@@ -235,7 +244,7 @@ class PartnerBook:
             PartnerUnknownError: not in the book. PartnerInactiveError: it is removed.
         """
         with self._changing() as partners:
-            found = _known([p for p in partners if p.file.agency_id == agency_id], "this agency id")
+            found = _known([p for p in partners if p.file.agency_id == agency_id], self._named(agency_id))
             if found.status is Status.REMOVED:
                 raise PartnerInactiveError(f"expected a partner in use, got one that was removed: {agency_id}")
             changed = replace(found, status=status, changed_ms=now_ms)
@@ -292,7 +301,7 @@ class PartnerBook:
 
 def _known(found: list[Partner], what: str) -> Partner:
     if not found:
-        raise PartnerUnknownError(f"expected a partner with {what}, got none")
+        raise PartnerUnknownError(f"expected a partner {what}")
     return found[0]
 
 

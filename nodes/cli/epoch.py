@@ -199,8 +199,7 @@ def sync(home: Home, partner: str, asked: str, kinds: tuple[str, ...], mandate: 
     try:
         facts = asyncio.run(ask(home, order, ProgressLine(quiet=as_json)))
     except RefusedError as error:
-        if not as_json:
-            advise(error)
+        advise(error, home, partner)
         raise
     if as_json:
         print_json(facts)

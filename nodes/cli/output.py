@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from nodes.error_table import ExitCode, error_row
+from nodes.error_table import ErrorRow, ExitCode, error_row
 
 _JSON: Final = "accord.json"
 _CODE: Final = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def report(error: BaseException, context: click.Context) -> ExitCode:
     """Show an error on stderr and return the exit code it stands for."""
     row = error_row(error)
     if row is not None:
-        code, message, advice, exit_code = type(error).code, str(error), row.advice, row.exit_code  # type: ignore[attr-defined]
+        code, message, advice, exit_code = type(error).code, str(error), _advice(error, row), row.exit_code  # type: ignore[attr-defined]
     elif isinstance(error, KeyboardInterrupt | click.Abort):
         code, message, exit_code = "cancelled", "cancelled by the operator", ExitCode.CANCELLED
         advice = "Nothing more was sent; run the command again when you are ready."
@@ -95,6 +95,11 @@ def report(error: BaseException, context: click.Context) -> ExitCode:
     else:
         click.echo(f"accord: {message} [{code}]\n{advice}", err=True)
     return exit_code
+
+
+def _advice(error: BaseException, row: ErrorRow) -> str:
+    """What a command noted on the error, which knows more than the table; else what the table says."""
+    return " ".join(getattr(error, "__notes__", ())) or row.advice
 
 
 def _place(error: BaseException) -> str:

@@ -11,7 +11,7 @@ import click
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.config import load_config
-from nodes.errors import NodeError, OutputExistsError, PartnerFileError, PartnerUnknownError
+from nodes.errors import NodeError, OutputExistsError, PartnerFileError
 from nodes.fields import read_bounded
 from nodes.home import Home, write_private
 from nodes.identity import load_identity
@@ -89,12 +89,8 @@ def list_partners(home: Home, as_json: bool) -> None:
 @click.pass_obj
 def show(home: Home, agency_id: str, as_json: bool) -> None:
     """Show what is known of one partner."""
-    for partner in PartnerBook(home, load_config(home)).all():
-        if partner.file.agency_id == agency_id:
-            changed = {"status": partner.status.value, "since": moment(partner.changed_ms)}
-            _show(partner.file, changed, as_json)
-            return
-    raise PartnerUnknownError("expected a partner with this agency id, got none")
+    partner = PartnerBook(home, load_config(home)).entry(agency_id)
+    _show(partner.file, {"status": partner.status.value, "since": moment(partner.changed_ms)}, as_json)
 
 
 @command.command()

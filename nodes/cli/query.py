@@ -16,12 +16,15 @@ from nodes.control.client import ControlClient, connect
 from nodes.control.wire import QueryOrder, SyncOrder
 from nodes.errors import MandateError, OutputExistsError, QuestionError
 from nodes.fields import read_bounded
+from nodes.hits import UNOPENED
 from nodes.home import Home, write_private
+from nodes.ledger import Event, LedgerFile
 from nodes.mandate import parse_mandate
 from protocol.errors import Reason, RefusedError
 from protocol.messages import Reveals
 
 MAX_SHOWN_HITS: Final = 50
+SESSION_SHOWN: Final = 16  # digits, as `accord ledger show` has them
 
 # What each reason of a refusal means for the one who asked. Policy is told without its grounds, on purpose.
 _AFTER_REFUSAL: Final = {
@@ -115,8 +118,7 @@ def intersect(
     try:
         summary = asyncio.run(ask(home, order, ProgressLine(quiet=as_json)))
     except RefusedError as error:
-        if not as_json:
-            advise(error)
+        advise(error, home, partner)
         raise
     file = Path(summary["file"])
     if output is not None:
@@ -159,15 +161,17 @@ async def _cancel(node: ControlClient, number: str) -> None:
     await node.cancel(number)
 
 
-def advise(error: RefusedError) -> None:
-    """Say what a refusal's reason means for the one who asked."""
+def advise(error: RefusedError, home: Home, partner: str) -> None:
+    """Note what a refusal's reason means for the one who asked, and by which session the partner finds its row."""
     _, _, reason = str(error).rpartition(": ")
     if reason in _AFTER_REFUSAL:
-        click.echo(_AFTER_REFUSAL[Reason(reason)], err=True)
+        rows = LedgerFile(home.ledger_file).entries()
+        refused = [r["session"] for r in rows if (r["event"], r.get("partner")) == (Event.REFUSAL, partner)]
+        session = f" Both ledgers have it as session {refused[-1][:SESSION_SHOWN]}." if refused else ""
+        error.add_note(_AFTER_REFUSAL[Reason(reason)] + session)
 
 
 def _show(result: dict[str, Any], file: Path) -> None:
-    click.echo("Leads, not identities: each hit says only that both lists hold the same identifier.\n")
     hits = result["hits"]
     rows = [
         (
@@ -181,7 +185,11 @@ def _show(result: dict[str, Any], file: Path) -> None:
         for number, hit in enumerate(hits[:MAX_SHOWN_HITS], 1)
     ]
     columns = ("hit", "kind", "strength", "identifier", "own records", "partner's note")
-    print_table(columns[: max(map(len, rows), default=5)], rows, title="Shared identifiers")
+    if rows:
+        click.echo("Leads, not identities: each hit says only that both lists hold the same identifier.\n")
+        print_table(columns[: max(map(len, rows))], rows, title="Shared identifiers")
+    else:
+        click.echo("No shared identifiers.")
     if len(hits) > MAX_SHOWN_HITS:
         click.echo(f"... and {len(hits) - MAX_SHOWN_HITS} more in the file below")
     click.echo()

@@ -133,7 +133,7 @@ class Registry:
         for _ in range(_OPEN_ATTEMPTS):
             version = self._current(data_set)
             if version is None:
-                raise DataSetUnknownError("expected the name of a data set of this node, got another")
+                raise self._unknown(data_set)
             path = self._snapshot(data_set, version)
             try:
                 return opening(path, version)
@@ -142,11 +142,15 @@ class Registry:
                     raise  # else two imports have passed since the pointer was read
         raise SnapshotError(f"expected version {version} of {data_set}, got a pointer to a snapshot that is not there")
 
+    def _unknown(self, data_set: str) -> DataSetUnknownError:
+        known = ", ".join(self.data_sets()) or "none"
+        return DataSetUnknownError(f"expected a data set of this node ({known}), got {data_set}")
+
     def versions(self, data_set: str) -> list[int]:
         """Return the versions that are kept, ascending, the current one last. Raises DataSetUnknownError."""
         current = self._current(data_set)
         if current is None:
-            raise DataSetUnknownError("expected the name of a data set of this node, got another")
+            raise self._unknown(data_set)
         return sorted(version for version in self._versions(self._folder(data_set)) if version <= current)
 
     @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, pair, served
-from tests.e2e.harness import MANDATE, NodeUnderTest, make_node, number
+from tests.e2e.harness import MANDATE, NodeUnderTest, make_node, number, rules
 
 __all__ = ["pair", "served"]  # fixtures
 
@@ -123,8 +123,45 @@ def test_without_a_mandate_nothing_is_asked(
 def test_a_refusal_tells_what_to_do_next(pair: Pair) -> None:
     outcome = pair.north.ask_here("south", "--ask", "others")
     assert outcome.code == 4
-    assert "it need not say why" in outcome.err
+    session = pair.south.ledger()[-1]["session"]
+    message, advice = outcome.err.splitlines()[-2:]
+    assert message == "accord: the partner refused the question: policy [refused]"
+    assert "it need not say why" in advice
+    assert advice.endswith(f"session {session[:16]}.")
+    in_json = pair.north.ask_here("south", "--ask", "others", "--json")
+    assert "it need not say why" in in_json.error["advice"]
     assert outcome.out == ""
+
+
+def test_names_that_are_not_known_are_said_with_those_that_are(pair: Pair) -> None:
+    outcome = pair.north.ask_here("south", "--json", "--data-set", "nothing")
+    assert outcome.error["message"] == "expected a data set of this node (suspects), got nothing"
+    outcome = pair.north.ask_here("south", "--json", "--partner", "east")
+    assert outcome.error["message"] == "expected a partner among those known here (south), got 'east'"
+
+
+def test_lists_that_are_empty_ask_nothing_and_an_empty_answer_says_so(pair: Pair) -> None:
+    known = len(pair.south.ledger())
+    outcome = pair.north.ask_here("south", "--json", "--kind", "imo")
+    assert (outcome.code, outcome.error["code"]) == (9, "bad-question")
+    assert len(pair.south.ledger()) == known
+    pair.north.hold(range(500, 507))
+    try:
+        outcome = pair.north.ask_here("south")
+    finally:
+        pair.north.hold(range(70))
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("No shared identifiers.")
+
+
+def test_broken_rules_are_reported_as_such(pair: Pair) -> None:
+    pair.north.write_rules(rules("south", "outgoing").replace('"allow"', '"alow"'))
+    try:
+        outcome = pair.north.ask_here("south", "--json")
+    finally:
+        pair.north.write_rules(rules("south", "outgoing"))
+    assert (outcome.code, outcome.error["code"]) == (3, "bad-rules")
+    assert "rules[0]: effect: expected one of allow, refuse" in outcome.error["message"]
 
 
 def test_a_node_that_does_not_run(tmp_path: Path) -> None:
