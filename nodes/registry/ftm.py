@@ -89,12 +89,13 @@ class _Held:
     values: list[RawValue] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
-    def extend(self, values: list[RawValue], rejected: list[tuple[str, str]]) -> None:
-        self.values.extend(values)
-        self.rejected.extend(rejected)
+    @property
+    def size(self) -> int:
+        return 1 + len(self.values) + len(self.rejected)
 
-
-Attached = dict[str, _Held]  # by the id of the holder
+    def extend(self, more: _Held) -> None:
+        self.values.extend(more.values)
+        self.rejected.extend(more.rejected)
 
 
 def ftm_source(path: Path, realm: str) -> Source:
@@ -115,8 +116,9 @@ class _Entity:
     nested: list[tuple[str, _Entity]] = field(default_factory=list)  # property, entity
 
     def ids(self, name: str) -> list[str]:
-        """The entities that a property names, by id or nested."""
-        return self.values.get(name, []) + [entity.id for where, entity in self.nested if where == name]
+        """The entities that a property names, by id or nested, each once."""
+        ids = [*map(str.strip, self.values.get(name, [])), *(e.id for where, e in self.nested if where == name)]
+        return [entity_id for entity_id in dict.fromkeys(ids) if entity_id]
 
 
 class _BadEntityError(Exception):
@@ -124,7 +126,7 @@ class _BadEntityError(Exception):
 
 
 def _read(file: BinaryIO, name: str, realm: str) -> Rows:
-    attached, owned = _attached(file, name)
+    attachments = _attachments(file, name)
     file.seek(0)
     records = 0
     for row, found in _entities(file):
@@ -134,68 +136,93 @@ def _read(file: BinaryIO, name: str, realm: str) -> Rows:
         entity, said = found
         if said != realm:
             raise SourceRealmError(f"{name}: line {row}: expected an entity of realm {realm}, got another")
-        if (record := _record(row, entity, attached, owned)) is not None:
+        if (record := _record(row, entity, attachments)) is not None:
             records += 1
             yield record
-    for holder, held in attached.items():  # whose entity is not in this file
+    for holder, held in attachments.by_holder.items():  # whose entity is not in this file
         records += 1
         yield SourceRecord(held.row, holder, {}, held.values, held.rejected)
     if not records:
         raise SourceError(f"{name}: expected FollowTheMoney entities, one a line, got none that can be compared")
 
 
-def _attached(file: BinaryIO, name: str) -> tuple[Attached, set[str]]:
-    """Read what belongs to the records of others. Returns also the accounts and wallets that are owned."""
-    attached: Attached = {}
-    assets: Attached = {}
-    owners: list[tuple[str, str]] = []
-    count = 0
-    for row, found in _entities(file):
-        if isinstance(found, str):
-            continue
-        for entity, parent in _walk(found[0]):
-            if entity.schema == OWNERSHIP:
-                owner_ids, asset_ids = entity.ids("owner"), entity.ids("asset")
-                if parent is not None and parent.schema in ASSETS:
-                    asset_ids = asset_ids or [parent.id]
-                elif parent is not None:
-                    owner_ids = owner_ids or [parent.id]
-                pairs = [(owner, asset) for owner in owner_ids for asset in asset_ids]
-                owners += pairs
-                count += len(pairs)
-            elif entity.schema in DOCUMENTS or entity.schema in ASSETS:
-                holders = _holders(entity, parent)
-                found_values = _values(entity)
+class _Attachments:
+    """What belongs to the records of others, gathered from the whole file.
+
+    Raises (all methods):
+        SourceError: more than MAX_ATTACHED, each counted once for every holder.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.by_holder: dict[str, _Held] = {}
+        self.owned: set[str] = set()  # accounts and wallets that belong to the record of an owner
+        self._unheld: dict[str, _Held] = {}
+        self._ownerships: list[tuple[str, str]] = []
+        self._name = name
+        self._left = MAX_ATTACHED
+
+    def add(self, row: int, entity: _Entity, parent: _Entity | None) -> None:
+        """Take a document, account, wallet or ownership; anything else is left."""
+        if entity.schema == OWNERSHIP:
+            owners, assets = entity.ids("owner"), entity.ids("asset")
+            if parent is not None and parent.schema in ASSETS:
+                assets = assets or [parent.id]
+            elif parent is not None:
+                owners = owners or [parent.id]
+            self._count(len(owners) * len(assets))
+            self._ownerships += [(owner, asset) for owner in owners for asset in assets]
+        elif entity.schema in DOCUMENTS or entity.schema in ASSETS:
+            held = _Held(row, *_values(entity))
+            if holders := _holders(entity, parent):
                 for holder in holders:
-                    attached.setdefault(holder, _Held(row)).extend(*found_values)
-                if not holders:
-                    assets.setdefault(entity.id, _Held(row)).extend(*found_values)
-                count += max(1, len(holders))
-            if count > MAX_ATTACHED:
-                raise SourceError(f"{name}: expected at most {MAX_ATTACHED} documents and accounts, got more: split it")
-    owned = set()
-    for owner, asset in owners:
-        if held := assets.get(asset):
-            attached.setdefault(owner, _Held(held.row)).extend(held.values, held.rejected)
-            owned.add(asset)
-    return attached, owned
+                    self._attach(holder, held)
+            else:
+                self._count(held.size)
+                self._unheld.setdefault(entity.id, _Held(row)).extend(held)
+
+    def resolve(self) -> None:
+        """Attach accounts and wallets to their owners, once all are known."""
+        for owner, asset in self._ownerships:
+            if held := self._unheld.get(asset):
+                self._attach(owner, held)
+                self.owned.add(asset)
+
+    def _attach(self, holder: str, held: _Held) -> None:
+        self._count(held.size)
+        self.by_holder.setdefault(holder, _Held(held.row)).extend(held)
+
+    def _count(self, more: int) -> None:
+        self._left -= more
+        if self._left < 0:
+            raise SourceError(
+                f"{self._name}: expected at most {MAX_ATTACHED} documents and accounts, got more: split it"
+            )
+
+
+def _attachments(file: BinaryIO, name: str) -> _Attachments:
+    attachments = _Attachments(name)
+    for row, found in _entities(file):
+        if not isinstance(found, str):
+            for entity, parent in _walk(found[0]):
+                attachments.add(row, entity, parent)
+    attachments.resolve()
+    return attachments
 
 
 def _holders(entity: _Entity, parent: _Entity | None) -> list[str]:
     return entity.ids("holder") or ([parent.id] if parent is not None and parent.schema in SUBJECTS else [])
 
 
-def _record(row: int, entity: _Entity, attached: Attached, owned: set[str]) -> SourceRecord | None:
+def _record(row: int, entity: _Entity, attachments: _Attachments) -> SourceRecord | None:
     """Return the record of an entity of its own; None for what belongs to another, or is nothing to compare."""
     if entity.schema in DOCUMENTS or entity.schema in ASSETS:
-        if entity.id in owned or _holders(entity, None):
+        if entity.id in attachments.owned or _holders(entity, None):
             return None
     elif entity.schema not in SUBJECTS:
         return None
-    own = _Held(row)
-    own.extend(*_values(entity))
-    if held := attached.pop(entity.id, None):
-        own.extend(held.values, held.rejected)
+    own = _Held(row, *_values(entity))
+    if held := attachments.by_holder.pop(entity.id, None):
+        own.extend(held)
     remarks: tuple[str, ...] = ()
     if entity.schema == "Person":
         names, dates = _said(entity, NAMES), _said(entity, ("birthDate",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -189,11 +190,41 @@ def test_a_file_of_something_else_is_refused(content: bytes) -> None:
 
 
 def test_too_many_documents_are_refused_before_they_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ftm, "MAX_ATTACHED", 3)
-    documents = [entity(f"d{i}", "Passport", number=["1"], holder=["p"]) for i in range(4)]
+    monkeypatch.setattr(ftm, "MAX_ATTACHED", 9)
+    documents = [entity(f"d{i}", "Passport", number=["1"], holder=["p"]) for i in range(4)]  # two kinds each
     assert records(*documents[:3])
     with pytest.raises(SourceError, match="split it"):
         records(*documents)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [entity("o", "Ownership", owner=[f"p{i}" for i in range(9000)], asset=[f"a{i}" for i in range(9000)])],
+        [entity("d", "Passport", holder=[f"p{i}" for i in range(9000)], number=[f"{i}" for i in range(9000)])],
+        [
+            entity("a", "BankAccount", iban=[f"{i}" for i in range(9000)]),
+            entity("o", "Ownership", owner=[f"p{i}" for i in range(9000)], asset=["a"]),
+        ],
+    ],
+    ids=["owners times assets", "holders times numbers", "owners times numbers of one account"],
+)
+def test_what_multiplies_is_counted_before_it_is_held(parts: list[Any]) -> None:
+    content = b"\n".join(json.dumps(part).encode() for part in parts)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match="split it"):
+            read(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 120_000_000, "81 million pairs would need gigabytes"
+
+
+def test_holders_without_an_id_are_none() -> None:
+    nameless = entity(" ", "Person", name=["x"])
+    found = records(entity("d", "Passport", number=["1"], holder=[nameless, " "]), PERSON)
+    assert found.keys() == {"d", "p"}
 
 
 def test_realms_never_mix() -> None:
