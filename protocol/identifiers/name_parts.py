@@ -39,14 +39,14 @@ jr sr ii iii iv phd
 хаджи гаджи шейх мулла маулави кари
 """
 # Compounds: the word that begins one is written with the next, the word that ends one with the one before.
-SERVANT: Final = r"[ae]?bd(?:[aeiou]+[lrsntd]{0,2})?"  # Abd, Abdul, Abd al-, Abdur-
+SERVANT: Final = r"[aeä]?bd(?:[aeiou]+[lrsntd]{1,2})?"  # Abd, Abdul, Abd al-, Abdur-; but Abdu is a name
 FATHER: Final = r"ab[aou]+|abw|bou"  # Abu
 FAITH: Final = r"(?:[aeiou][ld])?d{1,2}[iey]+ne?"  # al-Din, Eddine, ud-Deen
 GOD: Final = r"(?:[aeiou]l)?l{1,2}[aeo][hħ]?|allħ"  # Allah, ullah
 # Within one word: Abdulaziz and Abdelaziz without the article, Abdallah as Abdullah; Nuraldin as Nuruddin.
-SERVANT_OF: Final = r"^[ae]?bd[aeiou]*l(?=.)"
+SERVANT_OF: Final = r"^[aeä]?bd[aeiou]*l(?=.)"
 GOD_ALONE: Final = r"l?[aeo]?[hħ]?"
-SON_OF: Final = r"^be?n(?=[bcdfghklmqrstzħðĉƒ].{2})"  # Benali, بنعلي, but not Benjamin
+SON_OF: Final = r"^be?n(?=(?:na|(?!jam)[bcdfghjklmqrstzħðĉƒ].).)"  # Benali, بنعلي, but not Benjamin
 OF_FAITH: Final = r"(?<=.)[aeou]l(?=d[iey]+ne?$)"
 
 # Names whose usual spellings differ by more than the classes of name_sounds.py bear: the form by which they are
@@ -59,7 +59,7 @@ gemal gamal gamel
 gelal galal
 gemila gamila
 geber gaber gabir gabr
-magedi magdi magdy
+magedi magdi magdy mekdi makdi
 magedy magda
 nagewa nagwa nagua
 rageb ragab
@@ -72,6 +72,9 @@ fatkhi fathi fathy fethi fathia fethia
 fatkhalla fathallah fathullah fethullah
 mazkhar mazhar mezhar mazher
 azkhar azhar ezhar
+azkhari azhari
+amin lamin lamine
+abidi labidi laabidi
 adkham adham edhem ethem
 mudkhir mudhir
 avraam avraham

@@ -41,10 +41,11 @@ ARABIC_RULES: Final = (
     (r"(?<=..)ال(?=دين$)", ""),
     (r"^ال(?=[اعو]..)", ""),
     (r"^الكس", "الاكس"),
+    (r"^ع", "ä"),
     (r"^و", "ف"),
+    (r"(?<=.)ا[هة]$", "اŧ"),
 )
 ARABIC_ARTICLE: Final = (r"^al(?=y)", "aĺ")
-ARABIC_FINAL: Final = (r"(?<=.)a[aħ]$", "aŧ")
 # Latin letters -> classes. Lower-case results are readings (AMBIGUOUS), "-" is silent. The first that fits counts.
 RULES: Final = (
     (r"^ou(?=[aeiy])|^[wv]|^ƒ", "F"),
@@ -84,6 +85,8 @@ AMBIGUOUS: Final = {
     "l": ("L", ""),
     "t": ("", "T"),  # Hayat, Najat
 }
+VOWEL: Final = "A"  # in front of a skeleton up to VOWEL_TOLD long whose word begins with a vowel: Ahmad is not Hamid
+VOWEL_TOLD: Final = 3
 MAX_READINGS: Final = 4  # of one word
 CACHED_WORDS: Final = 1 << 16
 
@@ -116,7 +119,7 @@ def latin(folded: str) -> str:
     if folded[0] in CYRILLIC:
         return _substituted(folded, CYRILLIC_RULES).translate(_CYRILLIC)
     word = _substituted(folded, ARABIC_RULES).translate(_ARABIC)
-    return _substituted(word, (ARABIC_ARTICLE, ARABIC_FINAL))
+    return _substituted(word, (ARABIC_ARTICLE,))
 
 
 def _substituted(word: str, rules: tuple[tuple[str, str], ...]) -> str:
@@ -128,18 +131,20 @@ def _substituted(word: str, rules: tuple[tuple[str, str], ...]) -> str:
 @lru_cache(maxsize=CACHED_WORDS)
 def skeletons(word: str) -> tuple[str, ...]:
     """Return the distinct readings of a word in Latin letters as classes: none empty, at most MAX_READINGS."""
-    classes = _RULES.sub(_class_of, _ARTICLE.sub("", word)).replace("-", "")
+    classes = _RULES.sub(_class_of, _ARTICLE.sub("", word))
     doubtful = dict.fromkeys(letter for letter in classes if letter in AMBIGUOUS)
     readings: dict[str, None] = {}
     for choice in product(*(AMBIGUOUS[letter] for letter in doubtful)):  # one letter is read alike all through a word
         reading = dict(zip(doubtful, choice, strict=True))
-        readings[_reduced("".join(reading.get(letter, letter) for letter in classes))] = None
+        readings[_reduced("".join(reading.get(letter, letter) or "-" for letter in classes))] = None
     return tuple(islice(filter(None, readings), MAX_READINGS))
 
 
 def _reduced(classes: str) -> str:
-    coarse = _RUN.sub(r"\1", classes.replace(*COARSER))
-    return coarse if len(coarse) > SHORT else _RUN.sub(r"\1", classes)
+    heard = classes.replace("-", "")
+    coarse = _RUN.sub(r"\1", heard.replace(*COARSER))
+    skeleton = coarse if len(coarse) > SHORT else _RUN.sub(r"\1", heard)
+    return VOWEL + skeleton if skeleton and len(skeleton) <= VOWEL_TOLD and classes.startswith("-") else skeleton
 
 
 def _class_of(match: re.Match[str]) -> str:

@@ -19,20 +19,20 @@ from typing import Final
 from protocol.identifiers.dates import Birth, parse_birth
 from protocol.identifiers.errors import NotDistinctiveError, TooShortError
 from protocol.identifiers.name_parts import MIN_WORDS, name_words
-from protocol.identifiers.name_sounds import CACHED_WORDS, skeletons
+from protocol.identifiers.name_sounds import CACHED_WORDS, VOWEL, skeletons
 
 MAX_KEYS: Final = 48  # of one name and date; a key more is an element more that a list of this kind asks about
 MONTHS: Final = 12
 MAX_WORDS_IN_KEY: Final = 4
 MAX_COMBINED_WORDS: Final = 6  # the most telling ones of a name
 # Information in bits: of a skeleton of 1, 2, ... classes, as names of several languages have it (docs/matching.md).
-BITS: Final = (5, 7, 7, 8, 9)
+BITS: Final = (6, 7, 7, 8, 9)
 # The skeletons of the most common names carry less where these are common: bits, then names as examples of each.
 COMMON: Final = """\
 3 muhammad
 4 ahmad
 5 ali hasan abdullah hani said
-6 ibrahim mustafa khalid jamal kamal salih mahdi rashid mansur nasir hadi amin hamza yusuf aleksandr sergey
+6 ibrahim mustafa khalid amin yusuf
 """
 DAY_BITS: Final = 10  # names need at least this much beside a date to the day (14.4 bits over sixty years)
 NEW_YEAR_BITS: Final = 12  # and this beside a first of January, which stands for an unknown day at many authorities
@@ -71,7 +71,7 @@ def name_keys(name: str, date: str) -> tuple[tuple[bytes, ...], ...]:
 
 def skeleton_bits(skeleton: str) -> int:
     """Return the estimated information of a skeleton."""
-    return _COMMON_BITS.get(skeleton) or BITS[min(len(skeleton), len(BITS)) - 1]
+    return _COMMON_BITS.get(skeleton) or BITS[min(len(skeleton.removeprefix(VOWEL)), len(BITS)) - 1]
 
 
 @lru_cache(maxsize=CACHED_WORDS)

@@ -111,9 +111,14 @@ def document() -> dict[str, Any]:
             "variants": name_parts.VARIANTS,
             "latin": [name_sounds.ARABIC, name_sounds.CYRILLIC],
             "before": [list(name_sounds.CYRILLIC_RULES), list(name_sounds.ARABIC_RULES)],
-            "after": [list(name_sounds.ARABIC_ARTICLE), list(name_sounds.ARABIC_FINAL), name_sounds.ARTICLE],
+            "after": [list(name_sounds.ARABIC_ARTICLE), name_sounds.ARTICLE],
             "classes": [list(name_sounds.RULES), name_sounds.AMBIGUOUS],
-            "coarser": [list(name_sounds.COARSER), name_sounds.SHORT, name_sounds.MAX_READINGS],
+            "skeletons": [
+                list(name_sounds.COARSER),
+                name_sounds.SHORT,
+                name_sounds.VOWEL_TOLD,
+                name_sounds.MAX_READINGS,
+            ],
             "bits": [list(names.BITS), names.COMMON, names.DAY_BITS, names.NEW_YEAR_BITS, names.MONTH_BITS],
             "keys": [
                 names.MAX_KEYS,
