@@ -23,6 +23,7 @@ RESULT: Final = re.compile(r"([0-9a-f]{32})\.json")
 MAX_HEADER_BYTES: Final = 65_536
 MAX_HIT_BYTES: Final = 1 << 24  # an identifier that very many own records hold
 MAX_ELEMENTS: Final = 1 << 32
+UNOPENED: Final = "note did not open"  # what people read in place of a note that was not authentic
 _HITS: Final = b' "hits": ['  # the line after which hits begin, as nodes.results writes it
 _END: Final = b" ]\n}\n"
 
@@ -44,6 +45,7 @@ class Hit:
         number: from 1, within its result.
         records: own records that hold it: reference, and what a result shows of each.
         note: the partner's, where answers carry notes and this one opened.
+        note_authentic: false where there was one that did not open.
     """
 
     number: int
@@ -52,6 +54,12 @@ class Hit:
     identifier: str
     records: tuple[tuple[str, dict[str, str]], ...]
     note: str | None
+    note_authentic: bool = True
+
+    @property
+    def shown_note(self) -> str:
+        """The note for people: empty where there is none."""
+        return self.note or ("" if self.note_authentic else UNOPENED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +174,8 @@ def _hit(number: int, line: bytes) -> Hit:
     try:
         value: dict[str, Any] = json.loads(line.rstrip().removesuffix(b","))
         records = tuple((record["reference"], dict(record["display"])) for record in value["records"])
-        return Hit(number, value["kind"], value["strength"], value["identifier"], records, value.get("note"))
+        opened = value.get("note_authentic") is not False
+        return Hit(number, value["kind"], value["strength"], value["identifier"], records, value.get("note"), opened)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _damaged() from None
 

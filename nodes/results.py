@@ -80,7 +80,10 @@ def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: s
 
 def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterator[list[bytes]]:
     """Yield the hits as JSON objects, kind by kind and in ascending order, some at a time."""
-    for kind, own, notes in zip(kinds, answer.rows, answer.notes or [b""] * len(kinds), strict=True):
+    nothing = [b""] * len(kinds)
+    for kind, own, notes, authentic in zip(
+        kinds, answer.rows, answer.notes or nothing, answer.authentic or nothing, strict=True
+    ):
         rows = np.frombuffer(own, "<u4")
         counts = snapshot.holder_counts(kind, rows)
         ends = np.cumsum(np.minimum(counts, MAX_RECORDS_PER_HIT))
@@ -89,10 +92,14 @@ def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterato
         bounds = np.flatnonzero(np.diff(ends // at_once)) + 1
         for first, end in pairwise([0, *bounds.tolist(), len(rows)] if len(rows) else []):
             some_notes = notes[first * NOTE_BYTES : end * NOTE_BYTES]
-            yield _some_hits(snapshot, kind, rows[first:end], counts[first:end].tolist(), some_notes)
+            yield _some_hits(
+                snapshot, kind, rows[first:end], counts[first:end].tolist(), some_notes, authentic[first:end]
+            )
 
 
-def _some_hits(snapshot: Snapshot, kind: str, rows: NDArray[Any], counts: list[int], notes: bytes) -> list[bytes]:
+def _some_hits(
+    snapshot: Snapshot, kind: str, rows: NDArray[Any], counts: list[int], notes: bytes, authentic: bytes
+) -> list[bytes]:
     holders = snapshot.holders(kind, rows, MAX_RECORDS_PER_HIT)
     records = snapshot.record_texts(holders.numbers)
     begin = f'{{"kind":"{kind}","strength":"{KINDS[kind].strength.value}","identifier":'.encode()
@@ -100,6 +107,8 @@ def _some_hits(snapshot: Snapshot, kind: str, rows: NDArray[Any], counts: list[i
     if notes:
         texts = (decode_note(notes[at : at + NOTE_BYTES]) for at in range(0, len(notes), NOTE_BYTES))
         tails = [b'],"note":%b}' % _to_json(text).encode() for text in texts]
+    for hit in np.flatnonzero(np.frombuffer(authentic, np.uint8) == 0).tolist():
+        tails[hit] = b'],"note":null,"note_authentic":false}'
     for hit in np.flatnonzero(np.diff(holders.bounds) < counts).tolist():
         tails[hit] = b'],"records_in_all":%d%b' % (counts[hit], tails[hit][1:])
     return [

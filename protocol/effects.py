@@ -292,6 +292,8 @@ class Answer:
     partner_sizes: tuple[int, ...]
     notes: tuple[bytes, ...] = ()
     """With notes: per list, 128 bytes for each row, as they were opened; zeros where a note was not authentic."""
+    authentic: tuple[bytes, ...] = ()
+    """With notes: per list, a byte for each row, 1 where the note was authentic, 0 where it did not open."""
 
 
 @dataclass(frozen=True, slots=True)

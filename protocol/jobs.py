@@ -99,17 +99,17 @@ class SealNotes:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a join found. Returns (row numbers, little-endian uint32; notes, 128 bytes each, or none)."""
+    """What a join found. Returns (row numbers, little-endian uint32; notes, 128 bytes each; and for each note a byte,
+    1 where it was authentic). Without notes, the latter two are empty."""
 
     pairs: bytes = field(repr=False)
     widths: Widths
     ctx: bytes
 
-    def run(self) -> tuple[bytes, bytes]:
+    def run(self) -> tuple[bytes, bytes, bytes]:
         output = self.widths.output
         pairs = np.frombuffer(self.pairs, np.uint8).reshape(-1, output + self.widths.tag)
         numbers = pairs[:, output - ROW_NUMBER_BYTES : output].tobytes()
         if self.widths != NOTED:
-            return numbers, b""
-        notes, _ = open_notes(pairs[:, :OUTPUT_BYTES].tobytes(), pairs[:, output:].tobytes(), self.ctx)
-        return numbers, notes
+            return numbers, b"", b""
+        return numbers, *open_notes(pairs[:, :OUTPUT_BYTES].tobytes(), pairs[:, output:].tobytes(), self.ctx)

@@ -119,7 +119,7 @@ def show(home: Home, session: str, number: int, as_json: bool) -> None:
             "partner": f"{result.partner}, asked by {result.asked_by}: {result.asked}",
             "case": result.legal_basis.case_reference,
             "identifier": f"{hit.identifier} ({hit.kind}, {hit.strength})",
-            "partner's note": hit.note or "none",
+            "partner's note": hit.shown_note or "none",
             "state": _state(history[-1] if history else None),
         }
     )
@@ -269,7 +269,7 @@ def _hit_rows(chosen: Iterable[tuple[Hit, Decision | None]]) -> Iterator[tuple[o
     for hit, decision in chosen:
         about = (hit.number, hit.kind, hit.strength, hit.identifier, "; ".join(ref for ref, _ in hit.records))
         why = (decision.reason, decision.operator) if decision else ("", "")
-        yield (*about, hit.note or "", _state(decision), *why)
+        yield (*about, hit.shown_note, _state(decision), *why)
 
 
 def _show_request(request: FollowUp, facts: dict[str, str], as_json: bool) -> None:

@@ -17,6 +17,7 @@ from nodes.control.wire import QueryOrder, SyncOrder
 from nodes.errors import MandateError, OutputExistsError, QuestionError
 from nodes.fields import read_bounded
 from nodes.hits import UNOPENED
+from nodes.hits import UNOPENED
 from nodes.home import Home, write_private
 from nodes.ledger import Event, LedgerFile
 from nodes.mandate import parse_mandate
@@ -180,7 +181,7 @@ def _show(result: dict[str, Any], file: Path) -> None:
             hit["strength"],
             hit["identifier"],
             "; ".join(_record(record) for record in hit["records"]),
-            *([hit["note"] or ""] if "note" in hit else []),
+            *([hit["note"] or ("" if hit.get("note_authentic", True) else UNOPENED)] if "note" in hit else []),
         )
         for number, hit in enumerate(hits[:MAX_SHOWN_HITS], 1)
     ]

@@ -96,5 +96,5 @@ class IntersectRequester(Requester):
             self._enter("comparing", len(self._own_sizes))
             compare(self, len(self._own_sizes), self._widths, self._agreed().ctx, self._answer)
 
-    def _answer(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...]) -> None:
-        self._finish(Answer(rows, self._partner_sizes, notes))
+    def _answer(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...], authentic: tuple[bytes, ...]) -> None:
+        self._finish(Answer(rows, self._partner_sizes, notes, authentic))

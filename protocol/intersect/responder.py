@@ -42,7 +42,7 @@ class IntersectResponder(Responder):
         self._checkpointed = False
         self._proceeded = False
         self._partner_done = False
-        self._found: tuple[tuple[bytes, ...], tuple[bytes, ...]] | None = None
+        self._found: tuple[tuple[bytes, ...], ...] | None = None
         self._partner_commitment = b""
         self._tags_salt = Terms(self.secrets.seed, salt, self.role, REQUESTER_ASKS).key(0, "tags-salt")
         ctx = self._agreed().ctx
@@ -134,11 +134,11 @@ class IntersectResponder(Responder):
             self._enter("comparing", len(self._own_sizes))
             compare(self, len(self._own_sizes), self._widths, self._agreed().ctx, self._compared)
 
-    def _compared(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...]) -> None:
-        self._found = (rows, notes)
+    def _compared(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...], authentic: tuple[bytes, ...]) -> None:
+        self._found = (rows, notes, authentic)
         self._tell()
 
     def _tell(self) -> None:
         if self._found is not None and self._partner_done:
-            rows, notes = self._found
-            self._finish(Answer(rows, self._asked_sizes, notes))
+            rows, notes, authentic = self._found
+            self._finish(Answer(rows, self._asked_sizes, notes, authentic))

@@ -113,20 +113,23 @@ class Tags:
 
 
 def compare(
-    drive: Drive, lists: int, widths: Widths, ctx: bytes, then: Callable[[tuple[bytes, ...], tuple[bytes, ...]], None]
+    drive: Drive,
+    lists: int,
+    widths: Widths,
+    ctx: bytes,
+    then: Callable[[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]], None],
 ) -> None:
-    """Join the own outputs with the partner's tags; `then` gets the shared row numbers and notes, list by list."""
-    found: dict[int, tuple[bytes, bytes]] = {}
+    """Join the own outputs with the partner's tags; `then` gets the parts of `jobs.Shared`, each list by list."""
+    found: dict[int, tuple[bytes, bytes, bytes]] = {}
 
     def on_joined(number: int, pairs: bytes) -> None:
         drive.do(partial(Compute, job=jobs.Shared(pairs, widths, ctx)), partial(on_shared, number))
 
-    def on_shared(number: int, shared: tuple[bytes, bytes]) -> None:
+    def on_shared(number: int, shared: tuple[bytes, bytes, bytes]) -> None:
         found[number] = shared
         drive.advance(1)
         if len(found) == lists:
-            rows, notes = zip(*(found[i] for i in range(lists)), strict=True)
-            then(rows, notes)
+            then(*zip(*(found[i] for i in range(lists)), strict=True))
 
     for number in range(lists):
         join = partial(

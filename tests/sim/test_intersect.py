@@ -9,6 +9,7 @@ import pytest
 from protocol import effects as fx
 from protocol.codec import decode_packet
 from protocol.errors import ConnectionLostError
+from protocol.intersect import IntersectResponder
 from protocol.messages import PacketType, Reveals
 from protocol.notes import decode_note
 from psi import CHUNK_ELEMENTS
@@ -134,6 +135,25 @@ def test_each_shared_identifier_comes_with_its_note(reveals: Reveals, mine: int,
         notes = host.done.result.notes[0]
         texts = [decode_note(notes[i : i + 128]) for i in range(0, len(notes), 128)]
         assert texts == [note_of(own[i]) or None for i in expected]
+
+
+def test_a_note_that_was_altered_is_told_from_one_that_says_nothing() -> None:
+    class Attacker(IntersectResponder):
+        def send_rows(self, kind: PacketType, rows: bytes) -> None:
+            # The last byte of the last row: of its note's authenticator.
+            super().send_rows(kind, rows[:-1] + bytes([rows[-1] ^ 1]) if kind is PacketType.TAGS else rows)
+
+    reveals = Reveals.SHARED_IDENTIFIERS_WITH_NOTES
+    values = [bytes([i]) * 5 + b"\0" for i in range(9)]
+    simulation = Simulation.of({"imo": values}, {"imo": values}, ask=question({"imo": 9}, reveals=reveals))
+    simulation.responder.session.__class__ = Attacker
+    simulation.run()
+    assert simulation.errors() == (None, None)
+    assert simulation.requester.done is not None
+    answer = simulation.requester.done.result
+    assert isinstance(answer, fx.Answer)
+    assert answer.notes == (bytes(9 * 128),)
+    assert sorted(answer.authentic[0]) == [0] + [1] * 8
 
 
 def test_more_noted_rows_than_one_frame() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from nodes import results
 from nodes.errors import StorageError
+from nodes.hits import UNOPENED, _hit
 from nodes.registry import Snapshot, Source, import_source
 from nodes.registry.source import SourceRecord
 from protocol.effects import Answer
@@ -97,6 +99,29 @@ def test_hits_are_those_of_single_reads(tmp_path: Path, records: int, share: flo
         lines = raw.decode().splitlines()
         assert lines[:3] == ["{", ' "session": "00",', ' "name": "Zoë",']
         assert lines[-2:] == [" ]", "}"] and len(lines) == 6 + len(hits), "one hit a line"
+
+
+@pytest.mark.parametrize("at_once", [1, 64])
+def test_a_note_that_did_not_open_is_marked(tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RECORDS_AT_ONCE", at_once)
+    with snapshot_of(tmp_path, 40) as snapshot:
+        given = answer(snapshot, 1.0, notes=True)
+        count = len(given.rows[0]) // 4
+        authentic = bytes(place % 7 != 3 for place in range(count))
+        notes = b"".join(given.notes[0][128 * i : 128 * i + 128] if authentic[i] else FILLER for i in range(count))
+        one = replace(
+            given,
+            notes=(notes, *given.notes[1:]),
+            authentic=(authentic, *(b"\1" * (len(own) // 4) for own in given.rows[1:])),
+        )
+        hits = expected(snapshot, one)
+        for place in range(3, count, 7):
+            hits[place]["note_authentic"] = False
+        assert written(tmp_path, snapshot, one)[1] == hits
+        path = tmp_path / "result.json"
+        lines = [line.encode() for line in path.read_text().splitlines() if line.startswith("  {")]
+        shown = [_hit(number, line).shown_note for number, line in enumerate(lines, 1)]
+        assert [number for number, note in enumerate(shown) if note == UNOPENED] == list(range(3, count, 7))
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 7, 64])
