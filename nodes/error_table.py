@@ -152,6 +152,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-follow-up": "Do not act on this file; ask the agency that it names to export it again.",
         "bad-hit-note": "Give a file with one line of text, without control characters.",
         "bad-backup": "Compare passphrase and checksum of the file; else take another backup.",
+        "passphrase-file-open": "Find out who could read it, take another passphrase if anybody did, then chmod 0600.",
         "weak-passphrase": "Take at least 15 characters, several random words for instance.",
         "bad-mandate": "Correct the mandate file; docs/samples/mandate.toml explains each key.",
     },

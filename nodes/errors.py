@@ -242,6 +242,12 @@ class PassphraseError(NodeError):
     code = "weak-passphrase"
 
 
+class PassphraseFileError(NodeError):
+    """A passphrase file that others than its owner can read."""
+
+    code = "passphrase-file-open"
+
+
 class BackupError(NodeError):
     """A backup was altered or cut, or does not open with this passphrase."""
 

@@ -295,7 +295,7 @@ def generate(out_dir: Path, seed: int, size: int, overlap: int, agencies: int = 
             lines.writelines(_truth(population, orders, overlap, shared))
     except FileExistsError:
         _remove(made)
-        raise ExerciseError(f"expected no files of an exercise in {out_dir}, got some") from None
+        raise ExerciseError(f"expected no exercise in {out_dir}, got one: choose an empty folder") from None
     except OSError as cause:
         _remove(made)
         raise StorageError(f"expected to write into {out_dir}, got: {cause.strerror}") from None

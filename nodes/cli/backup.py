@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import click
 from nodes.backup import create_backup, restore_backup
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, print_facts, print_json
-from nodes.errors import PassphraseError
+from nodes.errors import PassphraseError, PassphraseFileError, UnreadableFileError
 from nodes.home import Home, read_private
 from nodes.ledger import Entry, Event
 
@@ -80,6 +81,19 @@ def _passphrase(file: Path | None, *, confirm: bool) -> str:
     if file is None:
         return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
     try:
-        return read_private(file).decode("utf-8").partition("\n")[0]
+        return read_private(_given(file)).decode("utf-8").partition("\n")[0]
     except UnicodeDecodeError:
         raise PassphraseError("expected a passphrase in UTF-8, got other bytes") from None
+
+
+def _given(file: Path) -> Path:
+    try:
+        mode = file.stat().st_mode
+    except OSError as cause:
+        raise UnreadableFileError(f"passphrase file: cannot read {file}: {cause.strerror}; check the name") from None
+    if mode & 0o077:
+        raise PassphraseFileError(
+            f"expected a passphrase file that only you can read (mode 0600), got {stat.S_IMODE(mode):04o}; "
+            f"repair: chmod 0600 {file}"
+        )
+    return file

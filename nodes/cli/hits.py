@@ -205,6 +205,12 @@ def verify(home: Home, file: Path, as_json: bool) -> None:
     if not any((row.get("session"), row.get("partner")) == (request.envelope_digest, other) for row in rows):
         raise FollowUpError(f"follow-up: expected a session of this node with {other}, got one that it does not know")
     _show_request(request, {"file": str(file), "fingerprint": signed.fingerprint}, as_json)
+    if not as_json:
+        key = "with this node's own key" if request.sender == own else "with the key in the partner book"
+        click.echo(
+            f"\nVerified: signed by {request.sender} {key}, about a session with {other} that is in "
+            "this node's ledger. Not checked: whether the hits are true."
+        )
 
 
 @command.command()

@@ -88,7 +88,7 @@ def verify(
     if as_json:
         print_json(facts)
         return
-    print_facts(facts)
+    print_facts({**facts, "anchored": "no" if expect_head is None else "yes"})
     if expect_head is None:
         click.echo(
             "\nEvery row verifies. Rows cut off at the end would show only against a noted head (--expect-head)."

@@ -210,7 +210,7 @@ def test_a_request_overwrites_nothing(node: Node, kept: Kept, tmp_path: Path) ->
     node.must("hits", "confirm", kept.result.session, 1, "--reason", "second-source")
     before = len(node.ledger())
     outcome = node.accord("hits", "export", kept.result.session, 1, "--output", tmp_path / "there.json", "--json")
-    assert outcome.error["code"] == "storage-failed"
+    assert outcome.error["code"] == "output-exists"
     assert (tmp_path / "there.json").read_text() == "mine" and len(node.ledger()) == before
 
 
@@ -278,7 +278,11 @@ class TestVerify:
         keep_result(south.agency, partner="fiu-north")  # now it has the session of that digest
         verified = south.must("hits", "verify", request, "--json").json
         assert (verified["sender"], verified["hits"][0]["identifier"]) == ("fiu-north", identifier(1))
-        assert identifier(1) in south.must("hits", "verify", request).out
+        shown = south.must("hits", "verify", request).out
+        assert identifier(1) in shown
+        assert "Verified: signed by fiu-north with the key in the partner book" in shown
+        assert "about a session with fiu-north that is in this node's ledger" in shown
+        assert "with this node's own key" in node.must("hits", "verify", request).out
 
     def test_a_stranger_refuses(self, node: Node, kept: Kept, tmp_path: Path) -> None:
         request = self.exported(node, kept, tmp_path / "request.json")

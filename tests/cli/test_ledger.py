@@ -49,6 +49,7 @@ def test_verify_says_what_it_proves_and_what_not(home: Path) -> None:
     assert "Rows cut off at the end would show only against a noted head" in done.out
     facts = accord(home, "ledger", "verify", "--json").json
     assert (facts["rows"], facts["anchored"]) == (4, False)
+    assert next(line for line in done.out.splitlines() if line.startswith("anchored")).split() == ["anchored", "no"]
     anchored = accord(home, "ledger", "verify", "--expect-head", facts["head"])
     assert "the noted head is among them" in anchored.out
     assert facts["head"] in done.out
@@ -105,7 +106,7 @@ def test_export_is_private_and_never_overwrites(home: Path, tmp_path: Path) -> N
     assert target.stat().st_mode & 0o777 == 0o600
     before = target.read_bytes()
     done = accord(home, "ledger", "export", target, "--json")
-    assert (done.code, done.error["code"]) == (ExitCode.STORAGE, "ledger-failed")
+    assert (done.code, done.error["code"]) == (ExitCode.INPUT, "output-exists")
     assert target.read_bytes() == before
     nowhere = accord(home, "ledger", "export", tmp_path / "none" / "copy.db", "--json")
     assert (nowhere.code, nowhere.error["code"]) == (ExitCode.STORAGE, "storage-failed")

@@ -110,7 +110,7 @@ def test_sizes_out_of_range(tmp_path: Path, size: int, overlap: int, agencies: i
 
 def test_nothing_is_overwritten_and_nothing_half_made_stays(tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text("mine")
-    with pytest.raises(ExerciseError):
+    with pytest.raises(ExerciseError, match="choose an empty folder"):
         generate(tmp_path, 1, 10, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["truth.csv"]
     assert (tmp_path / "truth.csv").read_text() == "mine"
