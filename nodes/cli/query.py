@@ -17,7 +17,6 @@ from nodes.control.wire import QueryOrder, SyncOrder
 from nodes.errors import MandateError, OutputExistsError, QuestionError
 from nodes.fields import read_bounded
 from nodes.hits import UNOPENED
-from nodes.hits import UNOPENED
 from nodes.home import Home, write_private
 from nodes.ledger import Event, LedgerFile
 from nodes.mandate import parse_mandate
