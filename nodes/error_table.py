@@ -131,6 +131,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "partner-inactive": "If it should be active again, run `accord partner resume`.",
     },
     ("INVALID_ARGUMENT", ExitCode.INPUT): {
+        "bad-date": _REJECTED,
         "bad-identifier": _REJECTED,
         "check-digit": _REJECTED,
         "country-ambiguous": _REJECTED,
@@ -139,6 +140,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "empty": _REJECTED,
         "masked": _REJECTED,
         "no-digit": _REJECTED,
+        "not-distinctive": _REJECTED,
         "placeholder": _REJECTED,
         "too-long": _REJECTED,
         "too-short": _REJECTED,

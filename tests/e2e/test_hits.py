@@ -22,7 +22,9 @@ ANYTHING = 'reveals = ["*"]'
 def answers(served: Pair) -> dict[Reveals, dict[str, Any]]:
     """One question to one side, one to both with notes; what was foreseen, and what came."""
     north, south = served.north, served.south
-    north.write_rules(rules("south", "outgoing").replace('reveals = ["shared-identifiers"]', ANYTHING))
+    north.write_rules(
+        *(rules("south", way).replace('reveals = ["shared-identifiers"]', ANYTHING) for way in ("outgoing", "incoming"))
+    )
     south.write_rules(rules("north", "incoming").replace('reveals = ["shared-identifiers"]', ANYTHING))
     north.hold(MINE)
     south.hold(YOURS)
