@@ -485,7 +485,7 @@ async def test_a_defect_in_a_session_does_not_show_its_text(
 
 @asynchronous
 async def test_a_lie_and_a_full_disk_in_one_step_still_end_the_session(connect: Callable[..., Pair]) -> None:
-    """The partner's message cannot be kept and is wrong as well: the end of that step must not be lost with the rest."""
+    """The partner's message cannot be kept and is wrong as well: the end of that step must not be lost."""
 
     class Liar(IntersectResponder):
         def _send_signed(self, kind: PacketType, message: Message) -> Packet:
