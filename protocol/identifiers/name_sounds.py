@@ -12,6 +12,7 @@ measures what this finds and what it confuses.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice, product
 from typing import Final
@@ -57,12 +58,13 @@ RULES: Final = (
     (r"[td]h|ð", "d"),
     (r"[sz]", "S"),
     (r"[td]", "T"),
-    (r"x", "KS"),
+    (r"x", "x"),
     (r"c(?=[eiy])", "S"),
-    (r"c$|ĉ|gu?(?=[eiy])", "c"),
+    (r"c$|c(?=ova?$)|ĉ|gu?(?=[eiy])", "c"),
     (r"j", "j"),
     (r"[bp]", "B"),
     (r"f", "F"),
+    (r"ƒ$", "v"),
     (r"ƒ", "f"),
     (r"[ckqghħ]", "K"),
     (r"l", "L"),
@@ -74,14 +76,18 @@ RULES: Final = (
     (r".", "-"),
 )
 ARTICLE: Final = "^[aeiou]l(?=[bcdfghjkmnpqrstxzĉƒħð].)"  # written together with the name
+# The same before a vowel, where it may as well be the beginning of the name: Alotaibi, Elwakil, but not Alexander.
+PERHAPS_ARTICLE: Final = "^[ae]l(?=[aouwy]..|e(?![knxsj])..|i(?![asyz])..)"
 CLASSES: Final = "BFKLMNRST"
 COARSER: Final = ("S", "T")  # where a skeleton stays longer than SHORT without telling s from t, it does not tell them
 SHORT: Final = 2
 AMBIGUOUS: Final = {
-    "c": ("K", "S"),  # ch in Rachid and Achmed, jeem in Gamal and Jamal, a soft g, a final c
+    "c": ("K", "S"),  # ch in Rachid and Achmed, jeem in Gamal and Jamal, a soft g, a final c, Kuznecov
     "j": ("S", ""),  # Jamal, Sergej
     "d": ("T", "S"),  # Uthman and Osman, Ramadan and Ramazan
     "f": ("F", ""),  # Arabic has no v: feh in Sharif and Ivanov
+    "v": ("F", ""),  # the same at the end of a word, apart: Afanasiev has both
+    "x": ("KS", "K"),  # Maksim, Proxor
     "l": ("L", ""),
     "t": ("", "T"),  # Hayat, Najat
 }
@@ -99,6 +105,7 @@ _CYRILLIC: Final = str.maketrans(CYRILLIC)
 _RULES: Final = re.compile("|".join(f"(?P<r{i}>{pattern})" for i, (pattern, _) in enumerate(RULES)))
 _COMBINING: Final = re.compile("[\u0300-\u036f]")
 _ARTICLE: Final = re.compile(ARTICLE)
+_PERHAPS_ARTICLE: Final = re.compile(PERHAPS_ARTICLE)
 _RUN: Final = re.compile(r"(.)\1+")
 
 
@@ -131,13 +138,18 @@ def _substituted(word: str, rules: tuple[tuple[str, str], ...]) -> str:
 @lru_cache(maxsize=CACHED_WORDS)
 def skeletons(word: str) -> tuple[str, ...]:
     """Return the distinct readings of a word in Latin letters as classes: none empty, at most MAX_READINGS."""
-    classes = _RULES.sub(_class_of, _ARTICLE.sub("", word))
+    readings = dict.fromkeys(_readings(_ARTICLE.sub("", word)))
+    if match := _PERHAPS_ARTICLE.match(word):
+        readings |= dict.fromkeys(_readings(word[match.end() :]))
+    return tuple(islice(filter(None, readings), MAX_READINGS))
+
+
+def _readings(word: str) -> Iterator[str]:
+    classes = _RULES.sub(_class_of, word)
     doubtful = dict.fromkeys(letter for letter in classes if letter in AMBIGUOUS)
-    readings: dict[str, None] = {}
     for choice in product(*(AMBIGUOUS[letter] for letter in doubtful)):  # one letter is read alike all through a word
         reading = dict(zip(doubtful, choice, strict=True))
-        readings[_reduced("".join(reading.get(letter, letter) or "-" for letter in classes))] = None
-    return tuple(islice(filter(None, readings), MAX_READINGS))
+        yield _reduced("".join(reading.get(letter, letter) or "-" for letter in classes))
 
 
 def _reduced(classes: str) -> str:

@@ -111,7 +111,7 @@ def document() -> dict[str, Any]:
             "variants": name_parts.VARIANTS,
             "latin": [name_sounds.ARABIC, name_sounds.CYRILLIC],
             "before": [list(name_sounds.CYRILLIC_RULES), list(name_sounds.ARABIC_RULES)],
-            "after": [list(name_sounds.ARABIC_ARTICLE), name_sounds.ARTICLE],
+            "after": [list(name_sounds.ARABIC_ARTICLE), name_sounds.ARTICLE, name_sounds.PERHAPS_ARTICLE],
             "classes": [list(name_sounds.RULES), name_sounds.AMBIGUOUS],
             "skeletons": [
                 list(name_sounds.COARSER),
