@@ -91,15 +91,13 @@ class GivenSession:
         return newest, Grant(one.statement, one.seed)
 
     def _admit_synchronisation(self, effect: Admit, one: GivenEpoch) -> tuple[Newest, Grant]:
-        node, held = self._node, effect.envelope.release
+        node, given, held = self._node, self._node.given, effect.envelope.release
         with (
             one.folder.locked(),
             node.registry.open(one.epoch.data_set) as snapshot,
-            node.given.releaser(one, snapshot) as releaser,
+            given.releaser(one, snapshot) as releaser,
         ):
-            limit = node.config.limits.elements_per_list
-            if max(snapshot.size(kind) for kind in one.epoch.kinds) > limit:
-                raise RefusedByRulesError(f"expected at most {limit} elements in a list, got more")
+            given.check_sizes(snapshot, one.epoch.kinds, RefusedByRulesError)  # depends on own data, so told as such
             newest = one.newest()
             if held > newest.release.number:
                 raise EpochOutdatedError(f"expected a release up to {newest.release.number}, got {held}")

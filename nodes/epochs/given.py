@@ -14,7 +14,14 @@ from nodes.database import DAY_MS
 from nodes.epochs.folder import DRAFT, EpochFolder, epochs_folder, remove_leftovers, signed_from
 from nodes.epochs.releasing import Releaser
 from nodes.epochs.tag_file import TagFile
-from nodes.errors import EpochDamagedError, EpochExistsError, EpochUnknownError, QuestionError
+from nodes.errors import (
+    EpochDamagedError,
+    EpochExistsError,
+    EpochUnknownError,
+    NodeError,
+    QuestionError,
+    TooManyElementsError,
+)
 from nodes.home import sync_folder
 from nodes.identity import Identity
 from nodes.registry import Registry, Snapshot
@@ -173,7 +180,7 @@ class GivenEpochs:
                 no epoch.
 
         Raises:
-            QuestionError: see `Terms.check`. Errors of the registry.
+            QuestionError: see `Terms.check`. TooManyElementsError: a list is too long. Errors of the registry.
             EpochExistsError: one is open for the same partner, data set and kinds.
 
         Cost: one evaluation per identifier, about 3 microseconds of one core.
@@ -212,6 +219,7 @@ class GivenEpochs:
                 draft.write_record({"payload": statement.payload, "signature": statement.signature, "seed": seed})
                 one = GivenEpoch(draft, statement, seed, epoch)
                 with self._registry.open(terms.data_set) as snapshot, self.releaser(one, snapshot) as releaser:
+                    self.check_sizes(snapshot, terms.kinds, TooManyElementsError)
                     releaser.prepare()
                     releaser.write(digest_of(PacketType.EPOCH, statement), now_ms)
                 record(epoch)
@@ -221,6 +229,12 @@ class GivenEpochs:
             draft.path.rename(self._root / epoch_id)
             sync_folder(self._root)
         return self._read(self._root / epoch_id)
+
+    def check_sizes(self, snapshot: Snapshot, kinds: Sequence[str], error: type[NodeError]) -> None:
+        """Raises `error` where a list is longer than accord.toml allows."""
+        limit = self._config.limits.elements_per_list
+        if max(snapshot.size(kind) for kind in kinds) > limit:
+            raise error(f"expected at most {limit} elements in a list, got more")
 
     @contextmanager
     def releaser(self, one: GivenEpoch, snapshot: Snapshot) -> Iterator[Releaser]:

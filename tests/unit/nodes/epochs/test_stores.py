@@ -22,6 +22,7 @@ from nodes.errors import (
     LedgerError,
     QuestionError,
     StorageError,
+    TooManyElementsError,
 )
 from nodes.registry.errors import DataSetUnknownError
 from nodes.sealed import SealedFileError
@@ -241,6 +242,12 @@ class TestGiven:
         with pytest.raises(QuestionError):
             opened(records, **changes)
         assert not records.epochs_folder.exists()
+
+    def test_a_list_that_is_too_long(self, records: Records) -> None:
+        object.__setattr__(records.agency.config.limits, "elements_per_list", 49)
+        with pytest.raises(TooManyElementsError, match="at most 49"):
+            opened(records)
+        assert records.given.ids() == []
 
     def test_a_data_set_that_is_not_there(self, records: Records) -> None:
         with pytest.raises(DataSetUnknownError):
