@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 import signal
+import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from nodes.cli.output import json_option, print_facts, print_json, print_table
+from nodes.cli.output import json_option, print_facts, print_table
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import ControlClient, connect
 from nodes.control.wire import QueryOrder, SyncOrder
 from nodes.errors import MandateError, OutputExistsError, QuestionError
 from nodes.fields import read_bounded
-from nodes.hits import UNOPENED
-from nodes.home import Home, write_private
+from nodes.hits import Hit, read_result
+from nodes.home import Home, create_private, removed_on_error
 from nodes.ledger import Event, LedgerFile
 from nodes.mandate import parse_mandate
 from protocol.errors import Reason, RefusedError
@@ -121,15 +125,31 @@ def intersect(
         advise(error, home, partner)
         raise
     file = Path(summary["file"])
+    shown = [] if as_json else list(islice(read_result(file).hits(), MAX_SHOWN_HITS))
     if output is not None:
-        write_private(output, file.read_bytes(), replace=False)
-        file.unlink()
+        _move(file, output)
         file = output
-    result = json.loads(file.read_bytes())
     if as_json:
-        print_json({**result, "file": str(file)})
+        _print_whole(file)
     else:
-        _show(result, file)
+        _show(summary, shown, file)
+
+
+def _move(file: Path, output: Path) -> None:
+    """Move a result to where the operator wants it, which may be another disk, however large it is."""
+    create_private(output)
+    with removed_on_error(output), file.open("rb") as source, output.open("wb") as target:
+        shutil.copyfileobj(source, target)
+        target.flush()
+        os.fsync(target.fileno())
+    file.unlink()
+
+
+def _print_whole(file: Path) -> None:
+    """Print a result, one JSON object over many lines, and where it is; a large one does not go through memory."""
+    with file.open(encoding="utf-8") as text:
+        click.echo(text.readline().rstrip() + f'"file": {json.dumps(str(file))},')
+        shutil.copyfileobj(text, sys.stdout)
 
 
 async def ask(home: Home, order: QueryOrder | SyncOrder, line: ProgressLine) -> dict[str, Any]:
@@ -171,27 +191,23 @@ def advise(error: RefusedError, home: Home, partner: str) -> None:
         error.add_note(_AFTER_REFUSAL[Reason(reason)] + session)
 
 
-def _show(result: dict[str, Any], file: Path) -> None:
-    hits = result["hits"]
-    rows = [
-        (
-            number,
-            hit["kind"],
-            hit["strength"],
-            hit["identifier"],
-            "; ".join(_record(record) for record in hit["records"]),
-            *([hit["note"] or ("" if hit.get("note_authentic", True) else UNOPENED)] if "note" in hit else []),
-        )
-        for number, hit in enumerate(hits[:MAX_SHOWN_HITS], 1)
+def _show(result: dict[str, Any], shown: list[Hit], file: Path) -> None:
+    count = sum(entry["shared"] for entry in result["lists"])
+    rows: list[tuple[object, ...]] = [
+        (hit.number, hit.kind, hit.strength, hit.identifier, "; ".join(_record(*record) for record in hit.records))
+        for hit in shown
     ]
-    columns = ("hit", "kind", "strength", "identifier", "own records", "partner's note")
+    columns: tuple[str, ...] = ("hit", "kind", "strength", "identifier", "own records")
+    if Reveals(result["reveals"]).with_notes:
+        rows = [(*row, hit.shown_note) for row, hit in zip(rows, shown, strict=True)]
+        columns = (*columns, "partner's note")
     if rows:
         click.echo("Leads, not identities: each hit says only that both lists hold the same identifier.\n")
-        print_table(columns[: max(map(len, rows))], rows, title="Shared identifiers")
+        print_table(columns, rows, title="Shared identifiers")
     else:
         click.echo("No shared identifiers.")
-    if len(hits) > MAX_SHOWN_HITS:
-        click.echo(f"... and {len(hits) - MAX_SHOWN_HITS} more in the file below")
+    if count > len(shown):
+        click.echo(f"... and {count - len(shown)} more in the file below")
     click.echo()
     print_table(
         ("kind", "own identifiers", "partner's identifiers", "shared"),
@@ -209,10 +225,10 @@ def _show(result: dict[str, Any], file: Path) -> None:
             "result": file,
         }
     )
-    if hits and file.name == f"{result['session']}.json":  # not where --output took it
+    if count and file.name == f"{result['session']}.json":  # not where --output took it
         click.echo(f"\nNext: check each hit, then `accord hits confirm` or `discard` {result['session'][:8]} NUMBER.")
 
 
-def _record(record: dict[str, Any]) -> str:
-    shown = ", ".join(str(value) for value in record["display"].values())
-    return f"{record['reference']} ({shown})" if shown else str(record["reference"])
+def _record(reference: str, display: dict[str, str]) -> str:
+    shown = ", ".join(display.values())
+    return f"{reference} ({shown})" if shown else reference
