@@ -108,11 +108,35 @@ def test_answers_follow_what_the_partner_imports(pair: tuple[NodeUnderTest, Node
     assert (answer.json["epoch"], answer.json["release"]) == (opened["epoch"], 2)
     assert answer.json["received_bytes"] < 8_000, "a question costs its own size"
 
+    results = north.must("results", "list", "--json").out
+    assert answer.json["session"] in results
+    assert len(north.must("hits", "list", answer.json["session"], "--json").out.splitlines()) == 5
+
     again = synchronised(north)
     assert again["release"] == 2, "nothing changed, nothing released"
     south.hold(range(20))
     synchronised(north)
     assert hits(ask(north, opened["epoch"])) == numbers(range(20))
+
+
+def test_what_it_gives_away_is_said_before(pair: tuple[NodeUnderTest, NodeUnderTest]) -> None:
+    north, south = pair
+    north.hold(range(7))
+    south.hold(range(5, 9))
+    epoch = open_epoch(south)["epoch"]
+    synchronised(north, "--kind", KIND)
+    before = len(south.ledger())
+    mandate = north.home.with_name("mandate.toml")
+    named = ["--partner", "south", "--data-set", "suspects", "--ask", "suspects", "--mandate", mandate]
+    told = north.must("query", "intersect", *named, "--epoch", epoch, "--explain", "--json").json
+    assert (told["epoch"], told["query"], told["decision"]["allowed"]) == (epoch, "epoch-intersect", True)
+    assert [(entry["kind"], entry["own"]) for entry in told["lists"]] == [(KIND, 7)]
+    assert any("standing watch" in caveat for caveat in told["caveats"])
+    assert len(south.ledger()) == before, "nothing was sent"
+    noted = north.accord(
+        "query", "intersect", *named, "--epoch", epoch, "--reveals", "shared-identifiers-with-notes", "--yes"
+    )
+    assert (noted.code, "[bad-question]" in noted.err) == (9, True)
 
 
 def test_the_ledgers_say_what_happened(pair: tuple[NodeUnderTest, NodeUnderTest]) -> None:
