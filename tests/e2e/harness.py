@@ -193,11 +193,11 @@ class NodeUnderTest:
         return self.log.read_text() if self.log.exists() else ""
 
 
-def make_node(folder: Path, agency: str, address_port: int | None = None) -> NodeUnderTest:
+def make_node(folder: Path, agency: str, address_port: int | None = None, realm: str = REALM) -> NodeUnderTest:
     """Make a home whose partners reach it at `address_port` (a test's proxy), or where it listens."""
     port = free_port()
     node = NodeUnderTest(folder / agency, agency, port)
-    options = ["--agency-id", agency, "--name", f"Agency {agency}", "--realm", REALM]
+    options = ["--agency-id", agency, "--name", f"Agency {agency}", "--realm", realm]
     node.home.parent.mkdir(exist_ok=True)
     node.home.with_name("mandate.toml").write_text(MANDATE)
     node.must("init", *options, "--address", f"127.0.0.1:{address_port or port}")
