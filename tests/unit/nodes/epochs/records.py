@@ -16,6 +16,15 @@ from tests.agency import DAY_MS, NOW_MS, Agency, make_agency
 KIND = "passport-number"
 
 
+class Clock:
+    """This machine's time, as a test sets it."""
+
+    now_ms = NOW_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
 class Records:
     """An agency's data set, and its epochs."""
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,42 +11,13 @@ from nodes.epochs.expiry import end_expired
 from nodes.epochs.held import Draft
 from nodes.errors import LedgerError
 from nodes.ledger import Ledger, LedgerFile
-from nodes.node import Node, open_node
+from nodes.node import Node
 from protocol.epoch.statements import digest_of, sign
 from protocol.messages import ListChange, PacketType, Release
 from tests.agency import DAY_MS, NOW_MS
-from tests.unit.nodes.epochs.records import Records, failing, nobody_notes, terms
+from tests.unit.nodes.epochs.records import Clock, Records, failing, nobody_notes, terms
 
 END_MS = NOW_MS + DAY_MS
-
-
-class Clock:
-    """This machine's time, as a test sets it."""
-
-    now_ms = NOW_MS
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(Node, "now_ms", staticmethod(made))
-    return made
-
-
-@pytest.fixture
-def records(tmp_path: Path) -> Records:
-    made = Records(tmp_path)
-    made.hold(["X0000001", "X0000002"])
-    return made
-
-
-@pytest.fixture
-def node(records: Records, clock: Clock) -> Iterator[Node]:
-    with open_node(records.agency.home) as node:
-        yield node
 
 
 def given(node: Node) -> str:
