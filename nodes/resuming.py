@@ -24,6 +24,7 @@ from protocol.session import Session
 
 REPEATABLE_PACKETS: Final = 16  # read and perhaps not handled before a cut: more than the runner holds
 HANDSHAKE_PACKETS: Final = 2  # each way, before the transcript and its numbers begin (docs/protocol.md, "Handshake")
+LOOK_SECONDS: Final = 0.5  # a writer that waits for a new stream looks so often whether its session is over
 FIRST_PAUSE_SECONDS: Final = 0.25  # between attempts to connect again; doubled each time
 LAST_PAUSE_SECONDS: Final = 5.0
 
@@ -63,6 +64,7 @@ class ResumingChannel:
         self._recovering = asyncio.Lock()
         self._writing = asyncio.Lock()
         self._recovered = asyncio.Event()
+        self._lost = False
         self._read: deque[bytes] = deque(maxlen=REPEATABLE_PACKETS)
         self._read_count = 0
         self._write_count = 0
@@ -81,7 +83,12 @@ class ResumingChannel:
             try:
                 packet = await self._read_from(stream)
             except ConnectionLostError as lost:
-                await self._recover(stream, lost)
+                try:
+                    await self._recover(stream, lost)
+                except BaseException:
+                    self._lost = True
+                    self._recovered.set()
+                    raise
                 continue
             if packet is None:
                 return None
@@ -106,9 +113,13 @@ class ResumingChannel:
         if not self._session.resumable:
             raise ConnectionLostError("expected to send a packet, got the end of the connection")
         self.supersede(stream)
-        while stream is self._stream:  # the reader finds the cut and recovers, or the session ends
-            self._recovered.clear()
-            await self._recovered.wait()
+        while stream is self._stream:  # until the reader, which finds the cut, has recovered or given up
+            if self._lost or not self._session.resumable:
+                raise ConnectionLostError("expected to send a packet, got the end of the connection")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    self._recovered.clear()
+                    await self._recovered.wait()
 
     async def finish(self) -> None:
         await self._stream.finish()

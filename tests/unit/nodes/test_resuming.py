@@ -191,6 +191,32 @@ async def test_nobody_comes_back() -> None:
 
 
 @asynchronous
+async def test_a_writer_does_not_outwait_a_connection_that_nobody_makes_again() -> None:
+    session, first = FakeSession(), FakeStream()
+    channel = await established(session, first, seconds=0.01)
+    first.dead = True
+    reading = asyncio.create_task(channel.read())
+    with pytest.raises(ConnectionLostError):
+        await asyncio.wait_for(channel.write(b"frame 0"), 5)
+    with pytest.raises(ConnectionLostError):
+        await reading
+
+
+@asynchronous
+async def test_a_writer_does_not_outwait_its_session() -> None:
+    session, first = FakeSession(), FakeStream()
+    channel = await established(session, first, seconds=60)
+    first.dead = True
+    reading = asyncio.create_task(channel.read())
+    writing = asyncio.create_task(channel.write(b"frame 0"))
+    await turns()
+    session.resumable = False
+    with pytest.raises(ConnectionLostError):
+        await asyncio.wait_for(writing, 5)
+    reading.cancel()
+
+
+@asynchronous
 async def test_before_the_transcript_a_cut_ends_the_session() -> None:
     session, first = FakeSession(resumable=False), FakeStream()
     channel = ResumingChannel(session, first, Return(5))  # type: ignore[arg-type]
