@@ -42,7 +42,6 @@ from psi import SUITE, lp
 
 MAX_LISTS: Final = 16
 EPOCH_ID: Final = re.compile(r"[0-9a-f]{32}")
-AGENCY: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # one DNS label, RFC 1123, section 2.1
 _BASIS: Final = ("purpose", "instrument", "reference", "case_reference", "officer")
 
 
