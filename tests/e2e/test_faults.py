@@ -27,7 +27,7 @@ SHARED = 2_000
 # Phase -> direction, and the share of what goes that way in an undisturbed question; negative: bytes before the end.
 PHASES: dict[str, tuple[str, float]] = {
     "tls": (TO_SERVER, 300),
-    "handshake": (TO_CLIENT, -(64_000 + 96_000 + 2_000)),
+    "handshake": (TO_CLIENT, -(64_000 + 96_000 + 1_500)),
     "asking": (TO_SERVER, 0.5),
     "evaluating": (TO_CLIENT, 0.3),
     "before-checkpoint": (TO_SERVER, -850),
