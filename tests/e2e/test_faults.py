@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from nodes.control.wire import PROGRESS_SECONDS
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, Outcome, outcome_of
 from tests.e2e.proxy import TO_CLIENT, TO_SERVER
@@ -150,6 +151,7 @@ def test_an_operator_who_gives_up(pair: Pair, totals: dict[str, int], how: signa
     asking.send_signal(how)
     if how is signal.SIGKILL:
         asking.wait(10)
+        time.sleep(4 * PROGRESS_SECONDS)  # the node notices at its next line of progress
     pair.proxy.go_on()
     outcome = outcome_of(asking)
     if how is signal.SIGINT:
