@@ -1,0 +1,163 @@
+//! Scalars, elements and hashing to the group.
+
+use curve25519_dalek::Scalar;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::buffers::{Batch, Buffer, raised};
+use super::{detached, filled, same_count};
+use crate::backend;
+use crate::hash::Expander;
+use crate::parallel;
+
+#[pyfunction]
+pub fn expand_message_xmd<'py>(
+    py: Python<'py>,
+    message: Buffer,
+    dst: Buffer,
+    length: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let expander = Expander::new(dst.bytes()).map_err(raised)?;
+    let expanded = expander.expand(message.bytes(), length).map_err(raised)?;
+    Ok(PyBytes::new(py, &expanded))
+}
+
+#[pyfunction]
+pub fn keystream_scalars<'py>(
+    py: Python<'py>,
+    key: Buffer,
+    first: u64,
+    count: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let key = key.stream_key()?;
+    let window = key.window(first, count).map_err(raised)?;
+    filled(py, count, |out| {
+        parallel::blocks(out, |range, out| {
+            for (out, scalar) in out.iter_mut().zip(window.scalars(range)?.iter()) {
+                *out = scalar.to_bytes();
+            }
+            Ok(())
+        })
+        .map_err(|zero| zero.in_list("keystream"))
+    })
+}
+
+#[pyfunction]
+pub fn reduce_scalars<'py>(py: Python<'py>, wide: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    let wide = wide.rows::<64>("wide scalars")?;
+    filled(py, wide.len(), |out| {
+        for (out, wide) in out.iter_mut().zip(wide) {
+            *out = Scalar::from_bytes_mod_order_wide(wide).to_bytes();
+        }
+        Ok(())
+    })
+}
+
+#[pyfunction]
+pub fn add_scalars<'py>(py: Python<'py>, a: Buffer, b: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, (*a.scalar()? + *b.scalar()?).as_bytes()))
+}
+
+#[pyfunction]
+pub fn subtract_scalars<'py>(py: Python<'py>, a: Buffer, b: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, (*a.scalar()? - *b.scalar()?).as_bytes()))
+}
+
+#[pyfunction]
+pub fn multiply_scalars<'py>(py: Python<'py>, a: Buffer, b: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, (*a.scalar()? * *b.scalar()?).as_bytes()))
+}
+
+#[pyfunction]
+pub fn invert_scalars<'py>(py: Python<'py>, backend: &str, scalars: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    let backend = backend::by_name(backend).map_err(raised)?;
+    let mut scalars = scalars.scalars()?;
+    filled(py, scalars.len(), |out| {
+        parallel::blocks(&mut scalars, |_, scalars| backend.invert_scalars(scalars))
+            .map_err(|zero| zero.in_list("scalars"))?;
+        for (out, scalar) in out.iter_mut().zip(scalars.iter()) {
+            *out = scalar.to_bytes();
+        }
+        Ok(())
+    })
+}
+
+#[pyfunction]
+pub fn check_elements(py: Python<'_>, elements: Buffer) -> PyResult<()> {
+    let elements = elements.rows::<32>("elements")?;
+    detached(py, || {
+        parallel::check(elements, |element| backend::decode(element).is_some())
+            .map_err(|bad| bad.in_list("elements"))
+    })
+}
+
+#[pyfunction]
+pub fn add_elements<'py>(py: Python<'py>, a: Buffer, b: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, (a.point()? + b.point()?).compress().as_bytes()))
+}
+
+#[pyfunction]
+pub fn subtract_elements<'py>(py: Python<'py>, a: Buffer, b: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, (a.point()? - b.point()?).compress().as_bytes()))
+}
+
+#[pyfunction]
+pub fn map_to_group<'py>(py: Python<'py>, backend: &str, uniform: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    let backend = backend::by_name(backend).map_err(raised)?;
+    let uniform = uniform.rows::<64>("uniform bytes")?;
+    filled(py, uniform.len(), |out| {
+        parallel::blocks(out, |range, out| {
+            backend.map_to_group(&uniform[range], out);
+            Ok(())
+        })
+        .map_err(|rejected| rejected.in_list("uniform bytes"))
+    })
+}
+
+#[pyfunction]
+pub fn hash_to_group<'py>(
+    py: Python<'py>,
+    backend: &str,
+    data: Buffer,
+    offsets: Buffer,
+    dst: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let backend = backend::by_name(backend).map_err(raised)?;
+    let batch = Batch::new(data, &offsets)?;
+    let items = batch.items()?;
+    let dst = Expander::new(dst.bytes()).map_err(raised)?;
+    filled(py, items.len(), |out| {
+        parallel::blocks(out, |range, out| backend.hash_to_group(items.slice(range), &dst, out))
+            .map_err(|rejected| rejected.in_list("items"))
+    })
+}
+
+#[pyfunction]
+pub fn multiply<'py>(
+    py: Python<'py>,
+    backend: &str,
+    scalars: Buffer,
+    elements: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let backend = backend::by_name(backend).map_err(raised)?;
+    let scalars = scalars.scalars()?;
+    let elements = elements.rows::<32>("elements")?;
+    same_count("scalars", elements.len(), scalars.len())?;
+    filled(py, elements.len(), |out| {
+        parallel::blocks(out, |range, out| backend.multiply(&scalars[range.clone()], &elements[range], out))
+            .map_err(|rejected| rejected.in_list("elements"))
+    })
+}
+
+#[pyfunction]
+pub fn multiply_base<'py>(py: Python<'py>, backend: &str, scalars: Buffer) -> PyResult<Bound<'py, PyBytes>> {
+    let backend = backend::by_name(backend).map_err(raised)?;
+    let scalars = scalars.scalars()?;
+    filled(py, scalars.len(), |out| {
+        parallel::blocks(out, |range, out| {
+            backend.multiply_base(&scalars[range], out);
+            Ok(())
+        })
+        .map_err(|rejected| rejected.in_list("scalars"))
+    })
+}
