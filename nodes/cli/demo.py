@@ -1,4 +1,4 @@
-"""`accord demo`: two nodes on this machine answer a real question, and the answer is compared with the truth.
+"""`accord demo`: two nodes on this machine answer real questions, and each answer is compared with the truth.
 
 Nothing is mocked: every step is a command that an operator would type, in a process of its own; the nodes meet over
 mutual TLS on loopback.
@@ -7,34 +7,28 @@ mutual TLS on loopback.
 from __future__ import annotations
 
 import csv
-import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from nodes.cli.output import print_facts, print_table
+from nodes.demonstration import Demonstrated, free_port, served
 from nodes.errors import DemoError
 from nodes.home import Home, write_private
 
-ACCORD: Final = (sys.executable, "-c", "from nodes.cli.main import main; main()")
 NORTH: Final = "fiu-north"
 SOUTH: Final = "customs-south"
 DATA_SET: Final = "persons"
-READY_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 20.0
-LOG_CHARACTERS: Final = 4_000
+PEOPLE: Final = "people"
+PEOPLE_SIZE: Final = 300  # persons per agency whose names the second one writes in three scripts
+NAME_KIND: Final = "name-dob"
 
 _RULES: Final = """
 [[rules]]
@@ -43,8 +37,8 @@ effect = "allow"
 direction = "{direction}"
 partners = ["{partner}"]
 queries = ["intersect"]
-reveals = ["shared-identifiers"]
-data_sets = ["persons"]
+reveals = ["shared-identifiers", "shared-identifiers-with-notes"]
+data_sets = ["persons", "people"]
 kinds = ["*"]
 purposes = ["demonstration"]
 instruments = ["Exercise order 1"]
@@ -68,34 +62,12 @@ not_after = 2099-12-31T00:00:00Z
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Demonstrated:
-    """One of the two agencies."""
-
-    agency: str
-    home: Path
-    port: int
-
-    @property
-    def log(self) -> Path:
-        return self.home.with_name(f"{self.agency}.log")
-
-    def accord(self, *arguments: object) -> Any:
-        """Run a command of this agency's operator; return what it says with --json."""
-        command = [*ACCORD, "--home", str(self.home), *map(str, arguments), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603, our own command
-        if done.returncode != 0:
-            said = done.stderr.strip()[-LOG_CHARACTERS:]
-            raise DemoError(f"expected `accord {arguments[0]}` of {self.agency} to succeed, got:\n{said}")
-        return json.loads(done.stdout)
-
-
-@click.command(short_help="Two nodes on this machine answer a real question.")
+@click.command(short_help="Two nodes on this machine answer real questions.")
 @click.option("--size", type=click.IntRange(1), default=20_000, show_default=True, help="Persons per agency.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same persons.")
 @click.option("--keep", is_flag=True, help="Keep the folder with both nodes.")
 def command(size: int, seed: int, keep: bool) -> None:
-    """Make two synthetic agencies, let their nodes meet, ask, and compare the answer with the truth."""
+    """Make two synthetic agencies, let their nodes meet, ask, and compare the answers with the truth."""
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the nodes end with this process
     with ExitStack() as stack:
@@ -110,9 +82,10 @@ def command(size: int, seed: int, keep: bool) -> None:
 
 
 def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
-    north, south = (Demonstrated(agency, folder / agency, _free_port()) for agency in (NORTH, SOUTH))
+    north, south = (Demonstrated(agency, folder / agency, free_port()) for agency in (NORTH, SOUTH))
     _step(f"Two agencies that do not exist hold {size:,} persons each; a tenth of them are the same (seed {seed}).")
     exercise = north.accord("exercise", "generate", folder / "exercise", "--size", size, "--seed", seed)
+    people = north.accord("exercise", "people", folder / "exercise", "--size", PEOPLE_SIZE, "--seed", seed)
 
     _step("Each agency makes its node: keys, certificate, configuration, ledger.")
     for node, name in ((north, "Financial Intelligence Unit North"), (south, "Customs South")):
@@ -127,9 +100,10 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
         click.echo(f"   {node.agency}: {fingerprint}")
 
     _step("Each imports its own records; from here on they are encrypted on its disk.")
-    for node, files in zip((north, south), exercise["agencies"], strict=True):
-        report = node.accord("registry", "import", DATA_SET, files["records"], "--mapping", files["mapping"])
-        click.echo(f"   {node.agency}: {report['records']:,} records")
+    for data_set, made in ((DATA_SET, exercise), (PEOPLE, people)):
+        for node, files in zip((north, south), made["agencies"], strict=True):
+            report = node.accord("registry", "import", data_set, files["records"], "--mapping", files["mapping"])
+            click.echo(f"   {node.agency}: {report['records']:,} records of {data_set}")
 
     _step(f"{SOUTH} writes a rule that lets {NORTH} ask, {NORTH} one that lets its operators ask, under a mandate.")
     write_private(Home(north.home).rules_file, _RULES.format(direction="outgoing", partner=SOUTH).encode())
@@ -139,7 +113,7 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
 
     _step("Two nodes start, each in its own process.")
     for node in (north, south):
-        stack.enter_context(_served(node))
+        stack.enter_context(served(node))
 
     _step(f"{NORTH} asks: which of our identifiers do you hold too?")
     question = ("--partner", SOUTH, "--data-set", DATA_SET, "--ask", DATA_SET, "--mandate", mandate)
@@ -151,6 +125,11 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
     _step("The answer is compared with the truth, which neither node has seen.")
     shared = _compare(result["hits"], Path(exercise["truth"]))
     click.echo(f"   {shared:,} shared identifiers: all found, and nothing else.")
+
+    _step(f"{NORTH} asks again: whom of our people do you know by name and date of birth, and under which reference?")
+    question = ("--partner", SOUTH, "--data-set", PEOPLE, "--ask", PEOPLE, "--kind", NAME_KIND, "--mandate", mandate)
+    named = north.accord("query", "intersect", *question, "--reveals", "shared-identifiers-with-notes", "--yes")
+    _show_names(named["hits"], people)
 
     _step("Both ledgers are verified: who asked whom what, when and why, and what left.")
     for node in (north, south):
@@ -165,6 +144,35 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
             "backend": result["backend"],
         }
     )
+
+
+def _show_names(hits: list[dict[str, Any]], people: dict[str, Any]) -> None:
+    """Show one labelled hit for each script, and count what was found of what is shared.
+
+    Raises:
+        DemoError: a script in which nobody was found.
+    """
+    ours, theirs = (_by_reference(Path(files["records"])) for files in people["agencies"])
+    with Path(people["truth"]).open(encoding="utf-8", newline="") as lines:
+        truth = {(row["agency_1"], row["agency_2"]): row["script"] for row in csv.DictReader(lines)}
+    notes = {(hit["records"][0]["reference"], hit["note"]) for hit in hits}  # a person may be hit by several keys
+    found = {(own, note.rpartition(": ")[2]): note for own, note in sorted(notes)}
+    examples = {truth[pair]: (pair, note) for pair, note in found.items() if pair in truth}
+    if examples.keys() != set(truth.values()):
+        raise DemoError(f"expected shared persons in every script, got some in {len(examples)}")
+    shown = [
+        (script, ours[own]["name"], theirs[reference]["name"], note)
+        for script, ((own, reference), note) in sorted(examples.items())
+    ]
+    print_table(("script", "north's record", "south's record, which north does not see", "the note north gets"), shown)
+    strangers = len(found.keys() - truth.keys())
+    click.echo(f"   {len(found) - strangers} of {len(truth)} shared persons found, and {strangers} strangers.")
+    click.echo("   The note says whom to call. The officer confirms or discards each hit before anything follows.")
+
+
+def _by_reference(records: Path) -> dict[str, dict[str, str]]:
+    with records.open(encoding="utf-8", newline="") as lines:
+        return {row["reference"]: row for row in csv.DictReader(lines)}
 
 
 def _step(text: str) -> None:
@@ -187,42 +195,3 @@ def _compare(hits: list[dict[str, Any]], truth: Path) -> int:
             f"{missing.total()} missing, {surplus.total()} that are not shared"
         )
     return expected.total()
-
-
-@contextmanager
-def _served(node: Demonstrated) -> Iterator[None]:
-    """Run a node in a process of its own; it ends with this block, whatever happens in it."""
-    with node.log.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603, our own command
-            [*ACCORD, "--home", str(node.home), "serve", "--grace", "1"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=dict(os.environ),
-            start_new_session=True,  # Ctrl-C ends the demonstration, and that ends the nodes
-        )
-    try:
-        _wait_until_ready(node, process)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(node: Demonstrated, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while "event=ready" not in node.log.read_text(encoding="utf-8", errors="replace"):
-        if process.poll() is not None or time.monotonic() > deadline:
-            said = node.log.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:]
-            raise DemoError(f"expected the node of {node.agency} to start, got:\n{said}")
-        time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -27,6 +27,11 @@ def test_it_answers_and_leaves_nothing(tmp_path: Path) -> None:
     done = accord_process("demo", "--size", 301, "--seed", 7, TMPDIR=str(tmp_path))
     assert done.code == 0, done.err
     assert "all found, and nothing else" in done.out
+    assert {line.split("\t")[0] for line in done.out.splitlines() if "Customs South: PX2-" in line} == {
+        "arabic",
+        "cyrillic",
+        "latin",
+    }
     assert "backend" in done.out
     assert list(tmp_path.iterdir()) == []
     assert nodes_in(tmp_path) == []
