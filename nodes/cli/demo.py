@@ -127,8 +127,8 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
     click.echo(f"   {shared:,} shared identifiers: all found, and nothing else.")
 
     _step(f"{NORTH} asks again: whom of our people do you know by name and date of birth, and under which reference?")
-    question = ("--partner", SOUTH, "--data-set", PEOPLE, "--ask", PEOPLE, "--kind", NAME_KIND, "--mandate", mandate)
-    named = north.accord("query", "intersect", *question, "--reveals", "shared-identifiers-with-notes", "--yes")
+    by_name = ("--partner", SOUTH, "--data-set", PEOPLE, "--ask", PEOPLE, "--kind", NAME_KIND, "--mandate", mandate)
+    named = north.accord("query", "intersect", *by_name, "--reveals", "shared-identifiers-with-notes", "--yes")
     _show_names(named["hits"], people)
 
     _step("Both ledgers are verified: who asked whom what, when and why, and what left.")
