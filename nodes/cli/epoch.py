@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from nodes.cli.completion import complete_kinds, complete_partners
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.cli.progress import ProgressLine
@@ -30,7 +31,14 @@ from protocol.errors import RefusedError
 from protocol.identifiers import KINDS
 from protocol.messages import Epoch
 
-_KINDS = click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Identifier kind, again for more.")
+_KINDS = click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    shell_complete=complete_kinds,
+    help="Identifier kind, again for more.",
+)
 
 
 @click.group(short_help="Keep keys and indexes between questions.")
@@ -44,7 +52,13 @@ def command() -> None:
 
 
 @command.command("open")
-@click.option("--partner", required=True, metavar="ID", help="Agency that may ask; see `accord partner list`.")
+@click.option(
+    "--partner",
+    required=True,
+    metavar="ID",
+    shell_complete=complete_partners,
+    help="Agency that may ask; see `accord partner list`.",
+)
 @click.option("--data-set", required=True, metavar="NAME", help="Own data set that it may ask about.")
 @_KINDS
 @click.option(
@@ -176,7 +190,13 @@ def close(home: Home, epoch_id: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--partner", required=True, metavar="ID", help="Agency that opened it; see `accord partner list`.")
+@click.option(
+    "--partner",
+    required=True,
+    metavar="ID",
+    shell_complete=complete_partners,
+    help="Agency that opened it; see `accord partner list`.",
+)
 @click.option("--ask", "asked", required=True, metavar="NAME", help="The partner's data set.")
 @_KINDS
 @click.option(

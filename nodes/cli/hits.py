@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
+from nodes.cli.completion import complete_partners
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.errors import FollowUpError, HitNoteError, OutputExistsError
@@ -214,7 +215,7 @@ def verify(home: Home, file: Path, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--partner", metavar="ID", help="Only this agency.")
+@click.option("--partner", metavar="ID", shell_complete=complete_partners, help="Only this agency.")
 @json_option
 @click.pass_obj
 def stats(home: Home, partner: str | None, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from nodes.cli.completion import complete_partners
 from nodes.cli.output import json_option, print_facts, print_json, print_table
 from nodes.errors import PartnerFileError
 from nodes.fields import read_bounded
@@ -100,7 +101,7 @@ def verify(
 @command.command()
 @_FILE
 @click.option("--event", type=click.Choice([event.value for event in Event]), help="Only these rows.")
-@click.option("--partner", help="Only rows about this agency id.")
+@click.option("--partner", metavar="ID", shell_complete=complete_partners, help="Only rows about this agency id.")
 @click.option("--session", help="Only rows whose session begins like this.")
 @click.option("--last", type=click.IntRange(min=1), default=100, show_default=True, help="Only so many, the newest.")
 @json_option

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import click
 
+from nodes.cli.completion import complete_kinds, complete_partners
 from nodes.cli.output import json_option, print_facts, print_table
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import ControlClient, connect
@@ -51,10 +52,23 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--partner", required=True, metavar="ID", help="Agency to ask; see `accord partner list`.")
+@click.option(
+    "--partner",
+    required=True,
+    metavar="ID",
+    shell_complete=complete_partners,
+    help="Agency to ask; see `accord partner list`.",
+)
 @click.option("--data-set", required=True, metavar="NAME", help="Own data set whose identifiers are looked for.")
 @click.option("--ask", "asked", required=True, metavar="NAME", help="The partner's data set.")
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Identifier kind, again for more. Default: all.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    shell_complete=complete_kinds,
+    help="Identifier kind, again for more. Default: all.",
+)
 @click.option(
     "--reveals",
     type=click.Choice([reveals.value for reveals in Reveals]),
