@@ -67,7 +67,7 @@ bench-smoke: dev ## a short benchmark that proves the harness works
 
 soak: dev ## the long hostile runs
 	cargo test --release --locked --quiet --manifest-path native/Cargo.toml -- --ignored
-	$(BIN)/python -m pytest -m soak --timeout 3600
+	$(BIN)/python -m pytest -m soak --timeout 14400
 
 wheel: dev ## the distribution, as an agency would install it
 	$(BIN)/maturin build --release --locked --out dist
