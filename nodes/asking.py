@@ -18,10 +18,10 @@ from nodes.registry import Snapshot
 from protocol import codec
 from protocol.effects import Admission, Admit, Charge, Evidence, Rejection
 from protocol.errors import ProtocolError
-from protocol.handshake import MAX_LISTS, Question
+from protocol.handshake import Question
 from protocol.identifiers import KINDS
 from protocol.intersect import IntersectRequester
-from protocol.messages import Accept, List, Packet, PacketType, Query, Reveals
+from protocol.messages import MAX_LISTS, Accept, List, Packet, PacketType, Query, Reveals
 from protocol.roles import Requester
 
 QUESTION_PERIOD_MS: Final = 900_000  # to reach the partner, its queue included; far below MAX_PERIOD_MS

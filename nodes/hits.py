@@ -16,8 +16,7 @@ from typing import Any, BinaryIO, Final
 from nodes.errors import HitUnknownError, ResultError, ResultUnknownError, StorageError
 from nodes.fields import LATEST_MS, Fields, parse_json
 from nodes.home import open_private
-from protocol.handshake import MAX_LISTS
-from protocol.messages import LegalBasis
+from protocol.messages import MAX_LISTS, LegalBasis
 
 RESULT: Final = re.compile(r"([0-9a-f]{32})\.json")
 MAX_HEADER_BYTES: Final = 65_536

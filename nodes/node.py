@@ -26,8 +26,8 @@ from nodes.registry import Registry
 from nodes.sessions import Sessions
 from nodes.spool import Spools
 from nodes.state import State
-from protocol.handshake import MAX_LISTS
 from protocol.identifiers import profile_hash
+from protocol.messages import MAX_LISTS
 from protocol.session import Local, Peer, Secrets
 
 MAX_PERIOD_MS: Final = 3_600_000  # an envelope is a question, not a standing order; nonces are kept this long

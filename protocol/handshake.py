@@ -6,7 +6,6 @@ Pure functions over messages. The sessions call them in order; each check raises
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +23,8 @@ from protocol.errors import (
     WrongReferenceError,
 )
 from protocol.messages import (
+    EPOCH_ID,
+    MAX_LISTS,
     PROTOCOL_VERSION,
     Accept,
     Envelope,
@@ -40,8 +41,6 @@ from protocol.session import Local, Peer, Secrets
 from protocol.transcript import message_bytes
 from psi import SUITE, lp
 
-MAX_LISTS: Final = 16
-EPOCH_ID: Final = re.compile(r"[0-9a-f]{32}")
 _BASIS: Final = ("purpose", "instrument", "reference", "case_reference", "officer")
 
 

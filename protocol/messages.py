@@ -5,11 +5,14 @@ Field names and order equal the schema's. `PacketType` numbers are part of the p
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
 PROTOCOL_VERSION: Final = 1
+MAX_LISTS: Final = 16  # of one envelope
+EPOCH_ID: Final = re.compile(r"[0-9a-f]{32}")  # 16 bytes
 
 
 class PacketType(IntEnum):

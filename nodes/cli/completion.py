@@ -7,11 +7,8 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from nodes.config import load_config
 from nodes.errors import NodeError
 from nodes.home import Home
-from nodes.partners import PartnerBook
-from protocol.identifiers import KINDS
 
 SHELLS: Final = ("bash", "zsh", "fish")
 VARIABLE: Final = "_ACCORD_COMPLETE"  # by which click knows that a shell asks
@@ -35,11 +32,16 @@ def command(context: click.Context, shell: str) -> None:
 
 def complete_kinds(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Identifier kinds."""
+    from protocol.identifiers import KINDS  # here and below: commands load this module, few complete anything
+
     return [CompletionItem(kind) for kind in KINDS if kind.startswith(begun)]
 
 
 def complete_partners(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Agencies in the partner book; none where this node cannot be read, because a shell is no place for errors."""
+    from nodes.config import load_config
+    from nodes.partners import PartnerBook
+
     home = Home(context.find_root().params["path"].expanduser().absolute())
     try:
         book = PartnerBook(home, load_config(home)).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -86,7 +85,7 @@ def examine(home: Home) -> Iterator[Finding]:
         yield _certificate(identity[0])
         yield _check("ledger", lambda: _ledger(home, identity[0]))
         yield from _registry(config[0], identity[0])
-    yield from asyncio.run(_running(home))
+    yield from _running(home)
 
 
 def _check(name: str, check: Callable[[], Finding | str]) -> Finding:
@@ -196,13 +195,13 @@ def _snapshot(registry: Registry, name: str) -> str:
         return f"version {snapshot.version} of {snapshot.created_at} reads and fits together"
 
 
-async def _running(home: Home) -> list[Finding]:
+def _running(home: Home) -> list[Finding]:
     """What only the running node knows: whether it answers, and whether partners do."""
     try:
-        async with connect(home) as node:
-            status = await node.status()
+        with connect(home) as node:
+            status = node.status()
             findings = [Finding("node", Mark.OK, f"serves as process {status['process']}")]
-            findings.extend(_reached(partner) for partner in await node.partners() if partner["status"] == "active")
+            findings.extend(_reached(partner) for partner in node.partners() if partner["status"] == "active")
             return findings
     except NotRunningError:
         return [Finding("node", Mark.WARN, "is not running", "Start it with `accord serve`.")]

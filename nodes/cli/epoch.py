@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import closing
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -217,7 +216,7 @@ def sync(home: Home, partner: str, asked: str, kinds: tuple[str, ...], mandate: 
     parse_mandate(text, str(mandate))  # a mistake shows before the node is asked
     order = SyncOrder(partner, asked, kinds, text.decode("utf-8"))
     try:
-        facts = asyncio.run(ask(home, order, ProgressLine(quiet=as_json)))
+        facts = ask(home, order, ProgressLine(quiet=as_json))
     except RefusedError as error:
         advise(error, home, partner)
         raise

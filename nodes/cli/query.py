@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import json
 import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +18,12 @@ import click
 from nodes.cli.completion import complete_kinds, complete_partners
 from nodes.cli.output import json_option, print_facts, print_table
 from nodes.cli.progress import ProgressLine
-from nodes.control.client import ControlClient, connect
+from nodes.control.client import connect
 from nodes.control.wire import QueryOrder, SyncOrder
-from nodes.errors import MandateError, OutputExistsError, QuestionError
+from nodes.errors import MandateError, NodeError, OutputExistsError, QuestionError
 from nodes.fields import read_bounded
 from nodes.hits import Hit, read_result
 from nodes.home import Home, create_private, removed_on_error
-from nodes.ledger import Event, LedgerFile
 from nodes.mandate import parse_mandate
 from protocol.errors import Reason, RefusedError
 from protocol.messages import Reveals
@@ -134,7 +134,7 @@ def intersect(
             return
         explaining.confirm(explanation)
     try:
-        summary = asyncio.run(ask(home, order, ProgressLine(quiet=as_json)))
+        summary = ask(home, order, ProgressLine(quiet=as_json))
     except RefusedError as error:
         advise(error, home, partner)
         raise
@@ -150,13 +150,19 @@ def intersect(
 
 
 def _move(file: Path, output: Path) -> None:
-    """Move a result to where the operator wants it, which may be another disk, however large it is."""
+    """Move a result to where the operator wants it, however large it is. Another disk gets a copy."""
     create_private(output)
-    with removed_on_error(output), file.open("rb") as source, output.open("wb") as target:
-        shutil.copyfileobj(source, target)
-        target.flush()
-        os.fsync(target.fileno())
-    file.unlink()
+    with removed_on_error(output):
+        try:
+            file.replace(output)
+        except OSError as cause:
+            if cause.errno != errno.EXDEV:
+                raise
+            with file.open("rb") as source, output.open("wb") as target:
+                shutil.copyfileobj(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+            file.unlink()
 
 
 def _print_whole(file: Path) -> None:
@@ -166,39 +172,39 @@ def _print_whole(file: Path) -> None:
         shutil.copyfileobj(text, sys.stdout)
 
 
-async def ask(home: Home, order: QueryOrder | SyncOrder, line: ProgressLine) -> dict[str, Any]:
+def ask(home: Home, order: QueryOrder | SyncOrder, line: ProgressLine) -> dict[str, Any]:
     """Ask, and let Ctrl-C end the query in good order: the partner gets a signed abort."""
-    async with connect(home) as node:
+    with connect(home) as node:
         number = ""
-        interrupts: list[asyncio.Task[None]] = []
 
-        def interrupt() -> None:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait
-            interrupts.append(asyncio.ensure_future(_cancel(node, number)))
+        def interrupt(_signal: int, _frame: object) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
+            click.echo("\ncancelling: the partner is told", err=True)
+            with suppress(NodeError):  # it ended by itself just now
+                node.cancel(number)
 
+        before = signal.getsignal(signal.SIGINT)
         try:
-            async for event in node.query(order):
+            for event in node.query(order):
                 if event["event"] == "accepted":
                     number = event["query"]
-                    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+                    signal.signal(signal.SIGINT, interrupt)
                 elif event["event"] == "progress":
                     line.show(event)
                 elif event["event"] == "done":
                     return dict(event["result"])
         finally:
+            signal.signal(signal.SIGINT, before)
             line.end()
     raise AssertionError("expected the client to raise where a query does not end")
-
-
-async def _cancel(node: ControlClient, number: str) -> None:
-    click.echo("\ncancelling: the partner is told", err=True)
-    await node.cancel(number)
 
 
 def advise(error: RefusedError, home: Home, partner: str) -> None:
     """Note what a refusal's reason means for the one who asked, and by which session the partner finds its row."""
     _, _, reason = str(error).rpartition(": ")
     if reason in _AFTER_REFUSAL:
+        from nodes.ledger import Event, LedgerFile  # loads what a query that is answered does not need
+
         rows = LedgerFile(home.ledger_file).entries()
         refused = [r["session"] for r in rows if (r["event"], r.get("partner")) == (Event.REFUSAL, partner)]
         session = f" Both ledgers have it as session {refused[-1][:SESSION_SHOWN]}." if refused else ""

@@ -1,52 +1,51 @@
-"""The command line's end of the control API. It imports no server."""
+"""The command line's end of the control API. It imports no server, and no library that takes long to load."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
-
-import aiohttp
 
 from nodes.control import wire
 from nodes.errors import ControlError, NotRunningError
 from nodes.home import Home
 
-_NOT_RUNNING = "expected a node that serves this home, got none"
-
 
 class ControlClient:
-    """Speaks to the node that serves a home. Made by `connect`."""
+    """Speaks to the node that serves a home, on a connection for each request. Made by `connect`."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, address: str) -> None:
+        self._address = address
 
-    async def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """Return what the node says about itself."""
-        return dict(await self._call("GET", wire.STATUS_PATH))
+        return dict(self._call("GET", wire.STATUS_PATH))
 
-    async def partners(self) -> list[dict[str, Any]]:
+    def partners(self) -> list[dict[str, Any]]:
         """Return all partners, and for active ones whether they can be reached now."""
-        return list(await self._call("GET", wire.PARTNERS_PATH))
+        return list(self._call("GET", wire.PARTNERS_PATH))
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Ask the node to finish its sessions and stop."""
-        await self._call("POST", wire.STOP_PATH)
+        self._call("POST", wire.STOP_PATH)
 
-    async def cancel(self, query: str) -> None:
+    def cancel(self, query: str) -> None:
         """End a query; it then fails with `cancelled`."""
-        await self._call("DELETE", f"{wire.QUERIES_PATH}/{query}")
+        self._call("DELETE", f"{wire.QUERIES_PATH}/{query}")
 
-    async def query(self, order: wire.QueryOrder | wire.SyncOrder) -> AsyncIterator[dict[str, Any]]:
+    def query(self, order: wire.QueryOrder | wire.SyncOrder) -> Generator[dict[str, Any], None, None]:
         """Ask a partner, or synchronise with it. Yields `accepted`, `progress` again and again, and `done`.
 
         Raises:
             whatever ended the query, as an error of the same class as in the node.
         """
-        async with self._request("POST", order.path, json=order.as_json()) as response:
+        with self._request("POST", order.path, json.dumps(order.as_json()).encode()) as response:
             ended = False
-            async for data in response.content:
+            for data in iter(partial(response.readline, wire.MAX_EVENT_BYTES), b""):
                 event = _object(data)
                 if event.get("event") == "failed":
                     raise _error(event)
@@ -55,34 +54,44 @@ class ControlClient:
             if not ended:
                 raise NotRunningError("expected the node to finish the query, got the end of the connection")
 
-    async def _call(self, method: str, path: str) -> Any:
-        async with self._request(method, path) as response:
-            return json.loads(await response.read())
+    def _call(self, method: str, path: str) -> Any:
+        with self._request(method, path) as response:
+            return json.loads(response.read())
 
-    @asynccontextmanager
-    async def _request(self, method: str, path: str, **more: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+    @contextmanager
+    def _request(self, method: str, path: str, body: bytes = b"") -> Iterator[HTTPResponse]:
         try:
-            async with self._session.request(method, f"http://node{path}", **more) as response:
+            with closing(_Connection(self._address)) as connection:
+                connection.request(method, path, body)
+                response = connection.getresponse()
                 if response.status != 200:
-                    raise _error(_object(await response.read()))
+                    raise _error(_object(response.read()))
                 yield response
-        except aiohttp.ClientConnectorError:
-            raise NotRunningError(_NOT_RUNNING) from None
-        except (aiohttp.ClientError, ConnectionError, ValueError) as cause:
+        except (OSError, HTTPException, ValueError) as cause:
             raise NotRunningError(f"expected the node to answer, got {type(cause).__name__}") from None
 
 
-@asynccontextmanager
-async def connect(home: Home) -> AsyncIterator[ControlClient]:
+class _Connection(HTTPConnection):
+    """HTTP over the node's socket."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("node")
+        self._address = address
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self.sock.connect(self._address)
+        except OSError:
+            raise NotRunningError("expected a node that serves this home, got none") from None
+
+
+@contextmanager
+def connect(home: Home) -> Iterator[ControlClient]:
     """Reach the node that serves `home`. Raises NotRunningError when it is first spoken to and is not there."""
     home.check()
     with wire.socket_address(home.control_socket) as address:
-        connector = aiohttp.UnixConnector(address)
-        no_limit = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=no_limit, read_bufsize=2 * wire.MAX_EVENT_BYTES
-        ) as session:
-            yield ControlClient(session)
+        yield ControlClient(address)
 
 
 def _object(data: bytes) -> dict[str, Any]:

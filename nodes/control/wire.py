@@ -13,8 +13,7 @@ from nodes.error_table import ERRORS
 from nodes.errors import ControlError, NodeError
 from nodes.fields import NAME, parse_json
 from protocol.errors import ProtocolError
-from protocol.handshake import EPOCH_ID
-from protocol.messages import Reveals
+from protocol.messages import EPOCH_ID, Reveals
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"

@@ -29,9 +29,8 @@ from nodes.spool import Spools
 from nodes.state import EpochAccount
 from protocol.effects import Signed
 from protocol.epoch.statements import digest_of, epoch_keys, own_keys, read_epoch, read_release, sign
-from protocol.handshake import EPOCH_ID
 from protocol.identifiers import KINDS, profile_hash
-from protocol.messages import PROTOCOL_VERSION, Epoch, PacketType, Release, Reveals
+from protocol.messages import EPOCH_ID, PROTOCOL_VERSION, Epoch, PacketType, Release, Reveals
 from psi import SUITE, public_key
 
 ID_BYTES: Final = 16

@@ -17,8 +17,7 @@ from nodes.identity import Identity
 from nodes.spool import Nothing, RowSource
 from protocol.effects import Merged, Signed
 from protocol.epoch.statements import Held, held_epoch, read_release
-from protocol.handshake import EPOCH_ID
-from protocol.messages import Epoch, Release
+from protocol.messages import EPOCH_ID, Epoch, Release
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from protocol import codec, dsse
 from protocol.dst import EPOCH_SALT
 from protocol.effects import Grant, Signed
 from protocol.errors import EpochError, ReleaseError, SizeError
-from protocol.handshake import EPOCH_ID
 from protocol.intersect.agreed import REQUESTER_ASKS, Terms, check_public_keys
-from protocol.messages import PROTOCOL_VERSION, Envelope, Epoch, Packet, PacketType, Release, Reveals, Role
+from protocol.messages import EPOCH_ID, PROTOCOL_VERSION, Envelope, Epoch, Packet, PacketType, Release, Reveals, Role
 from protocol.session import Local, Peer
 from protocol.transcript import digest
 from psi import SUITE, lp, public_key

@@ -133,6 +133,16 @@ class TestCommands:
         for name, text in main.COMMANDS.items():
             assert f"{name} " in done.stdout and text in done.stdout
 
+    def test_a_query_loads_what_it_needs_and_no_server(self) -> None:
+        program = (
+            "import sys\n"
+            "import nodes.cli.query\n"
+            "heavy = {'grpc', 'google.protobuf', 'numpy', 'aiohttp', 'asyncio', 'rich', 'sqlite3'} & set(sys.modules)\n"
+            "print('loaded:', sorted(heavy))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout == "loaded: []\n"
+
     def test_version(self) -> None:
         done = accord_process("--version")
         assert (done.code, done.err) == (0, "")
