@@ -182,9 +182,10 @@ def _digests(snapshot: Snapshot) -> tuple[Texts, Texts]:
     """Return digests of the reference and of the whole of every record."""
     names, texts = bytearray(), bytearray()
     for block in snapshot.record_blocks():
-        for text in snapshot.record_texts(np.asarray(block)):
+        money = snapshot.record_columns(block).texts()
+        for text, transaction in zip(snapshot.record_texts(np.asarray(block)), money, strict=True):
             reference = json.loads(text)["reference"].encode()
             names += hashlib.blake2b(reference, digest_size=DIGEST_BYTES).digest()
-            texts += hashlib.blake2b(text, digest_size=DIGEST_BYTES).digest()
+            texts += hashlib.blake2b(text + transaction, digest_size=DIGEST_BYTES).digest()
     names_array, texts_array = (np.frombuffer(bytes(side), f"S{DIGEST_BYTES}") for side in (names, texts))
     return names_array, texts_array

@@ -18,6 +18,7 @@ from nodes.registry.report import ChangeCounts, ImportReport, KindCounts
 from nodes.registry.snapshot import Record
 from nodes.registry.snapshot_writer import SnapshotWriter
 from nodes.registry.source import RejectedRow, Removal, Source, SourceRecord, opened
+from nodes.registry.transactions import Transaction, read_transaction
 from nodes.registry.update import Carried, Changes
 from protocol.identifiers import KINDS, IdentifierError, profile_hash
 
@@ -55,7 +56,7 @@ def import_source(
         With changes also as `Registry.open`: there is nothing to change, or not in this version's form.
 
     Cost: 1,000,000 rows with all kinds take about a minute and 200 MiB; memory grows by some 40 bytes per identifier,
-    12 and the reference per record. Changes cost a few seconds per million records that stay.
+    20 to 38 and the reference per record. Changes cost a few seconds per million records that stay.
     """
     if source.realm != registry.realm:
         raise SourceRealmError(f"expected a source of realm {registry.realm}, got one of realm {source.realm}")
@@ -77,7 +78,9 @@ def import_source(
                     changes.remove(row)
                 else:
                     changes.add(row)
-                    number = writer.add_record(Record(row.reference, row.display))
+                    number = writer.add_record(
+                        Record(row.reference, row.display), row.person or row.reference, _transaction(row, report)
+                    )
                     report.records += 1
                     _gather(row, number, builders, report)
                     if progress and report.records % PROGRESS_RECORDS == 0:
@@ -112,6 +115,17 @@ def _gather(row: SourceRecord, number: int, builders: dict[str, ColumnBuilder], 
         for key in keys:
             builders[name].add(key, number)
         report.kinds[name].merged += len(keys)  # until the column tells how many are distinct
+
+
+def _transaction(row: SourceRecord, report: ImportReport) -> Transaction | None:
+    if row.transaction is None:
+        return None
+    read = read_transaction(row.transaction)
+    if isinstance(read, str):
+        report.transactions.reject(read, row.row)
+        return None
+    report.transactions.accepted += 1
+    return read
 
 
 def _columns(

@@ -12,12 +12,15 @@ from typing import Final
 
 from nodes.config import REALMS
 from nodes.fields import Fields, parse_toml, read_bounded
+from nodes.registry.currencies import DECIMAL_PLACES
 from nodes.registry.errors import MappingError
 from nodes.registry.lines import ENCODINGS
 from protocol.identifiers import KINDS, MRZ, IdentifierError
 from protocol.identifiers.countries import resolve
 
 DELIMITERS: Final = {",": ",", ";": ";", "|": "|", "tab": "\t"}
+DECIMAL_MARKS: Final = (".", ",")
+TRANSACTION_COLUMNS: Final = ("amount", "currency", "from_country", "to_country", "offence", "date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,26 @@ class MappedIdentifier:
 
 
 @dataclass(frozen=True, slots=True)
+class MappedTransaction:
+    """What a row says about money.
+
+    Args:
+        columns: the column of each of TRANSACTION_COLUMNS; None where there is none.
+        currency: the fixed currency, or empty.
+        decimal: the decimal mark of amounts.
+    """
+
+    columns: tuple[str | None, ...]
+    currency: str
+    decimal: str
+
+    @property
+    def amount(self) -> str | None:
+        """The column of the amount."""
+        return self.columns[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """The checked content of a mapping file."""
 
@@ -45,11 +68,15 @@ class Mapping:
     reference: str
     display: tuple[str, ...]
     identifiers: tuple[MappedIdentifier, ...]
+    person: str = ""
+    transaction: MappedTransaction | None = None
 
     def columns(self) -> set[str]:
         """All columns that the table must have."""
         mapped = {column for identifier in self.identifiers for column in identifier.columns if column}
-        return mapped | {self.reference, *self.display}
+        of_transaction = self.transaction.columns if self.transaction else ()
+        more = {column for column in (self.person, *of_transaction) if column}
+        return mapped | {self.reference, *self.display} | more
 
 
 def agreed(mappings: Sequence[Mapping]) -> Mapping:
@@ -85,6 +112,8 @@ def parse_mapping(data: bytes, name: str) -> Mapping:
             reference=root.text("reference"),
             display=root.texts("display") if "display" in root else (),
             identifiers=tuple(_identifier(table) for table in root.tables("identifier")),
+            person=root.text("person") if "person" in root else "",
+            transaction=_transaction(root.table("transaction")) if "transaction" in root else None,
         )
         if not mapping.identifiers:
             raise root.fail("identifier", "at least one [[identifier]]", "none")
@@ -109,3 +138,20 @@ def _identifier(table: Fields) -> MappedIdentifier:
         without = bool(country) or (name == "phone" and "country" not in table)
         columns = tuple(None if field == "country" and without else table.text(field) for field in kind.fields)
     return MappedIdentifier(kind.name, columns, country)
+
+
+def _transaction(table: Fields) -> MappedTransaction:
+    with table:
+        columns = tuple(table.text(key) if key in table else None for key in TRANSACTION_COLUMNS)
+        fixed = table.choice("fixed_currency", tuple(DECIMAL_PLACES)) if "fixed_currency" in table else ""
+        decimal = table.choice("decimal", DECIMAL_MARKS) if "decimal" in table else "."
+        amount, currency, origin, destination, *_ = columns
+        if not any(columns):
+            raise table.fail("amount", f"at least one of {', '.join(TRANSACTION_COLUMNS)}", "none")
+        if amount is not None and (currency is None) == (not fixed):
+            raise table.fail("currency", "a column, or fixed_currency, for the amount", "both" if fixed else "neither")
+        if amount is None and (currency is not None or fixed):
+            raise table.fail("amount", "a column, since there is a currency", "none")
+        if (origin is None) != (destination is None):
+            raise table.fail("to_country", "both countries of a corridor or none", "one")
+    return MappedTransaction(columns, fixed, decimal)

@@ -45,18 +45,22 @@ def _read(parquet: Any, file: BinaryIO, name: str, mappings: Sequence[Mapping], 
     table = Table(name, header, mappings, changes=changes)
     needed = {column for mapping in mappings for column in mapping.columns()} | {REALM_COLUMN, CHANGE_COLUMN}
     columns = [column for column in header if column in needed]
+    amounts = {mapping.transaction.amount for mapping in mappings if mapping.transaction}
     for column in columns:
-        _check_type(arrow.types, name, column, schema.field(column).type)
+        _check_type(arrow.types, name, column, schema.field(column).type, exact=column in amounts)
     return (yield from table.read(_rows(arrow, opened, name, header, columns)))
 
 
-def _check_type(types: Any, name: str, column: str, kind: Any) -> None:
+def _check_type(types: Any, name: str, column: str, kind: Any, *, exact: bool) -> None:
     if types.is_dictionary(kind):
         kind = kind.value_type
     tests = ("string", "large_string", "string_view", "integer", "date", "timestamp", "null")
+    if exact and types.is_decimal(kind):
+        return
     if not any(getattr(types, f"is_{test}")(kind) for test in tests):
         # A number with a fraction has lost the leading zeros, perhaps also digits, that an identifier had.
-        raise MappingError(f"{name}: {column}: expected a column of text, whole numbers or dates, got {str(kind)[:60]}")
+        expected = f"text, whole numbers{', decimals' if exact else ''} or dates"
+        raise MappingError(f"{name}: {column}: expected a column of {expected}, got {str(kind)[:60]}")
 
 
 def _rows(
@@ -83,6 +87,8 @@ def _rows(
 def _texts(arrow: Any, column: Any) -> list[str]:
     if arrow.types.is_timestamp(column.type):
         column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)  # Python has no nanoseconds
+    if arrow.types.is_decimal(column.type):
+        return ["" if value is None else f"{value:f}" for value in column.to_pylist()]  # no exponents
     return ["" if value is None else str(value) for value in column.to_pylist()]
 
 

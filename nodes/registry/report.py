@@ -8,6 +8,7 @@ from typing import Any, Final
 
 MAX_LISTED_ROWS: Final = 100  # per kind and reason; the count goes on
 ROWS: Final = "row"  # stands for the kind where a reason concerns the whole row
+TRANSACTIONS: Final = "transaction"  # and where it concerns what a row says about money
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class ImportReport:
         records: records of the snapshot.
         rows: reasons that concern whole rows: rejected ones, and kept ones with a remark.
         kinds: counts of every kind of the profile.
+        transactions: counts of transactions that the source brought; none of them is merged.
         changes: of an import of changes; None for a whole data set.
     """
 
@@ -64,6 +66,7 @@ class ImportReport:
     records: int = 0
     rows: KindCounts = field(default_factory=KindCounts)
     kinds: dict[str, KindCounts] = field(default_factory=dict)
+    transactions: KindCounts = field(default_factory=KindCounts)
     changes: ChangeCounts | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +80,7 @@ class ImportReport:
             "records": self.records,
             **({"changes": asdict(self.changes)} if self.changes else {}),
             "rows": _reasons(self.rows),
+            "transactions": {"accepted": self.transactions.accepted, "rejected": _reasons(self.transactions)},
             "kinds": {
                 name: {"accepted": counts.accepted, "merged": counts.merged, "rejected": _reasons(counts)}
                 for name, counts in self.kinds.items()
@@ -99,6 +103,10 @@ def report_table(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
             continue
         lines += [(kind, "accepted", str(counts["accepted"]), ""), (kind, "merged", str(counts["merged"]), "")]
         lines += [(kind, f"rejected: {reason}", *_shown(found)) for reason, found in counts["rejected"].items()]
+    money = report.get("transactions", {"accepted": 0, "rejected": {}})  # a snapshot of format 2 has none
+    if money["accepted"] or money["rejected"]:
+        lines.append((TRANSACTIONS, "accepted", str(money["accepted"]), ""))
+        lines += [(TRANSACTIONS, f"rejected: {reason}", *_shown(found)) for reason, found in money["rejected"].items()]
     lines += [(ROWS, reason, *_shown(found)) for reason, found in report["rows"].items()]
     return lines
 

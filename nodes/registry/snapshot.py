@@ -2,7 +2,11 @@
 
 Content, in order: the records (one JSON object each) and their offsets (64-bit); per kind, in the order of the profile,
 the identifiers, their offsets, the holders and their offsets, the references for notes and their offsets (32-bit); the
-manifest (JSON) and its length (32-bit). Offsets are n + 1 numbers from 0. All numbers are little-endian.
+columns of records (`record_columns`); the manifest (JSON) and its length (32-bit). Offsets are n + 1 numbers from 0.
+All numbers are little-endian.
+
+Format 2 had no columns of records, and is still read: none of its records has a transaction, and each is about whom its
+reference stands for. Format 1, which had no references for notes, has to be imported again.
 
 Reading a part of a column opens only the chunks that hold it, and rows in ascending order open each chunk once.
 """
@@ -11,9 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,12 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodes.registry.errors import SnapshotError, SnapshotFormatError
+from nodes.registry.record_columns import DTYPES, PERSONS, RecordColumns, person_number
+from nodes.registry.transactions import WORD_COLUMNS
 from nodes.sealed import CHUNK_BYTES, SealedReader
 from psi import Items, lp
 
-FORMAT: Final = 2  # 1 had no references, and records as JSON arrays
+FORMAT: Final = 3
+FORMATS_READ: Final = (2, 3)
 DST_FILE: Final = "accord/v1/snapshot-file"
 DST_ROOT: Final = "accord/v1/snapshot-root"
+DST_VALUES: Final = "accord/v1/snapshot-values"
 MAX_MANIFEST_BYTES: Final = 1 << 22
 BLOCK_ITEMS: Final = 1 << 15  # read at once when a whole column is
 TRAILER_BYTES: Final = 4
@@ -66,20 +74,44 @@ class RootHash:
     """The canonical root: SHA-512 over the profile and, per kind, its size, offsets and sorted identifiers.
 
     Kinds come in the order of the profile, empty ones too. The snapshot commitment of a session hashes this root
-    with a fresh salt.
+    with a fresh salt. Where records have transactions, it also covers these, and which records hold which identifier.
     """
 
     def __init__(self, profile_hash: bytes) -> None:
         self._hash = hashlib.sha512(lp(DST_ROOT, profile_hash))
+        self._values = hashlib.sha512()
+        self._has_values = False
 
-    def kind(self, name: str, size: int, offsets: Iterable[bytes], data: Iterable[bytes]) -> None:
-        """Add one kind: offsets as n + 1 little-endian 32-bit numbers from 0, then the identifiers end to end."""
+    def kind(
+        self, name: str, size: int, offsets: Iterable[bytes], data: Iterable[bytes], held: Iterable[bytes] = ()
+    ) -> None:
+        """Add one kind: offsets as n + 1 little-endian 32-bit numbers from 0, then the identifiers end to end.
+
+        Args:
+            held: the holders, then their offsets, as the file has them.
+        """
         self._hash.update(lp(name, size))
         for parts in (offsets, data):
             for part in parts:
                 self._hash.update(part)
+        self._values.update(lp(name, size))
+        for part in held:
+            self._values.update(part)
+
+    def records(
+        self, count: int, words: Mapping[str, Sequence[str]], values: Iterable[tuple[str, Iterable[bytes]]]
+    ) -> None:
+        """Add the columns of records, persons first; called last."""
+        for name, parts in values:
+            self._has_values |= name != PERSONS
+            self._values.update(lp(name, count, *words.get(name, ())))
+            for part in parts:
+                self._values.update(part)
 
     def digest(self) -> bytes:
+        if not self._has_values:
+            return self._hash.digest()
+        self._hash.update(lp(DST_VALUES, self._values.digest()))
         return self._hash.digest()
 
 
@@ -99,9 +131,9 @@ class Snapshot:
         self._file = SealedReader(path, key, file_context(data_set, version))
         try:
             manifest = self._manifest()
-            if manifest["format"] != FORMAT:
+            if manifest["format"] not in FORMATS_READ:
                 raise SnapshotFormatError(
-                    f"expected version {version} of {data_set} in snapshot format {FORMAT}, got another"
+                    f"expected version {version} of {data_set} in a snapshot format among {FORMATS_READ}, got another"
                 )
             self.realm: str = manifest["realm"]
             self.created_at: str = manifest["created_at"]
@@ -111,6 +143,9 @@ class Snapshot:
             self.record_count: int = manifest["records"]["count"]
             self.record_bytes: int = manifest["records"]["offsets"]  # they lie first, their offsets behind them
             self._kinds: dict[str, dict[str, int]] = manifest["kinds"]
+            columns = manifest.get("columns", {"places": {}, "words": {}})
+            self._columns: dict[str, int] = columns["places"]
+            self._words: dict[str, list[str]] = columns["words"]
             if [manifest["data_set"], manifest["version"]] != [data_set, version]:
                 raise self._damaged("place")
         except (KeyError, TypeError, ValueError):
@@ -119,6 +154,11 @@ class Snapshot:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether any record says something about money."""
+        return len(self._columns) > 1
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -175,6 +215,25 @@ class Snapshot:
         texts = self._ranges(starts, ends)
         return [texts[place] for place in places.tolist()]
 
+    def record_columns(self, block: range) -> RecordColumns:
+        """Return whom the records of a block are about, and their transactions if any record has one.
+
+        Cost: of a snapshot of format 2 the records are read, some 2 us each.
+        """
+        if PERSONS not in self._columns:
+            texts = self.record_texts(np.asarray(block))
+            persons = np.array([person_number(self._record(text).reference) for text in texts], DTYPES[PERSONS])
+            return RecordColumns({PERSONS: persons}, {})
+        values = {}
+        for name, place in self._columns.items():
+            dtype = np.dtype(DTYPES[name])
+            part = self._file.read(place + block.start * dtype.itemsize, len(block) * dtype.itemsize)
+            values[name] = np.frombuffer(part, dtype)
+        for name in WORD_COLUMNS:
+            if name in values and len(block) and values[name].max() > len(self._words[name]):
+                raise self._damaged(f"column {name}")
+        return RecordColumns(values, self._words)
+
     def records(self, kind: str, rows: NDArray[Any]) -> list[list[Record]]:
         """Return the own records behind the identifiers of ascending rows; for a few."""
         holders = self.holders(kind, rows)
@@ -193,7 +252,9 @@ class Snapshot:
         for kind in self.kinds:
             for block in self.blocks(kind):
                 self._check_block(kind, block)
-            root.kind(kind, self.size(kind), self._part(kind, "offsets"), self._part(kind, "data"))
+            held = chain(self._part(kind, "holders"), self._part(kind, "holder_offsets"))
+            root.kind(kind, self.size(kind), self._part(kind, "offsets"), self._part(kind, "data"), held)
+        root.records(self.record_count, self._words, ((name, self._column(name)) for name in self._columns))
         if root.digest() != self.root:
             raise self._damaged("root")
         for block in self.record_blocks():
@@ -224,6 +285,10 @@ class Snapshot:
         start, size_bytes = self._kinds[kind][part], self._kinds[kind][f"{part}_bytes"]
         for done in range(0, size_bytes, CHUNK_BYTES):
             yield self._file.read(start + done, min(CHUNK_BYTES, size_bytes - done))
+
+    def _column(self, name: str) -> Iterator[bytes]:
+        for block in self.record_blocks():
+            yield self.record_columns(block).values[name].tobytes()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from nodes.registry.errors import SourceError
+from nodes.registry.transactions import RawTransaction
 
 MAX_FIELD_CHARACTERS: Final = 1 << 16  # of one cell or element: sanctions remarks and comments stay below 10,000
 MAX_RECORD_CHARACTERS: Final = 1 << 20  # of one record with everything in it; an open quote ends here
@@ -41,6 +42,8 @@ class SourceRecord:
         values: raw identifiers.
         rejected: (kind, reason) of identifiers that the reader itself refuses, such as one that was cut off.
         remarks: reasons that concern the row as a whole while it is kept.
+        person: whom the record is about, in the agency's own words; empty: whoever the reference stands for.
+        transaction: what the row says about money.
     """
 
     row: int
@@ -49,6 +52,8 @@ class SourceRecord:
     values: Sequence[RawValue]
     rejected: Sequence[tuple[str, str]] = ()
     remarks: Sequence[str] = ()
+    person: str = ""
+    transaction: RawTransaction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nodes.registry.errors import MappingError, SourceError, SourceRealmError
-from nodes.registry.mapping import Mapping
+from nodes.registry.mapping import MappedTransaction, Mapping
 from nodes.registry.source import RawValue, RejectedRow, Removal, Rows, SourceRecord, display, passport
+from nodes.registry.transactions import RawTransaction
 from protocol.identifiers import MRZ, IdentifierError, read_mrz
 
 # If a table has this column, every row says to which realm it belongs: exercise data carries its mark along.
@@ -19,6 +20,8 @@ REALM_COLUMN: Final = "accord_realm"
 # In a table of changes, every row says what it is. docs/identifiers.md explains the words.
 CHANGE_COLUMN: Final = "accord_change"
 CHANGES: Final = ("add", "replace", "remove")
+
+_COMMA: Final = str.maketrans(",.", ".,")  # a point then stands where none may stand
 
 Row = tuple[int, Sequence[str]]  # its number in the file, and its cells in the order of the header
 
@@ -87,7 +90,8 @@ class Table:
                 yield Removal(number, reference, replaced=change == "replace")
             if change != "remove":
                 shown = display(**{column: cells[place] for column, place in mapped.display})
-                yield SourceRecord(number, reference, shown, values, (), remarks)
+                person, transaction = mapped.person(cells), mapped.transaction(cells)
+                yield SourceRecord(number, reference, shown, values, (), remarks, person, transaction)
 
 
 class _Mapped:
@@ -100,6 +104,16 @@ class _Mapped:
             (identifier.kind, [at[c] if c else -1 for c in identifier.columns], identifier.country)
             for identifier in mapping.identifiers
         ]
+        self._person = at[mapping.person] if mapping.person else -1
+        self._money = _Money(mapping.transaction, at) if mapping.transaction else None
+
+    def person(self, cells: Sequence[str]) -> str:
+        """Return whom a row is about; empty where it does not say."""
+        return cells[self._person].strip() if self._person >= 0 else ""
+
+    def transaction(self, cells: Sequence[str]) -> RawTransaction | None:
+        """Return what a row says about money; None where it says nothing."""
+        return self._money.read(cells) if self._money else None
 
     def values(self, cells: Sequence[str]) -> tuple[list[RawValue], list[str]]:
         """Return the raw identifiers of a row, and reasons why a machine-readable zone of it gives none."""
@@ -119,3 +133,21 @@ class _Mapped:
             else:
                 values.append((kind, fields))
         return values, remarks
+
+
+class _Money:
+    """The columns of a transaction, with their places."""
+
+    def __init__(self, mapped: MappedTransaction, at: dict[str, int]) -> None:
+        self._places = [at[column] if column else -1 for column in mapped.columns]
+        self._currency = mapped.currency
+        self._comma = mapped.decimal == ","
+
+    def read(self, cells: Sequence[str]) -> RawTransaction | None:
+        texts = [cells[place].strip() if place >= 0 else "" for place in self._places]
+        if not any(texts):
+            return None
+        amount, currency, *others = texts
+        if self._comma:
+            amount = amount.translate(_COMMA)
+        return RawTransaction(amount, currency or (self._currency if amount else ""), *others)

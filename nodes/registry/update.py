@@ -47,7 +47,8 @@ class Changes:
         numbers = np.full(base.record_count, GONE, np.int64)
         removed, extended = set(), set()
         for block in base.record_blocks():
-            for number, text in zip(block, base.record_texts(np.asarray(block)), strict=True):
+            texts = base.record_texts(np.asarray(block))
+            for number, text in zip(block, texts, strict=True):
                 reference = str(json.loads(text)["reference"])
                 if reference in self._removed:
                     removed.add(reference)
@@ -56,6 +57,7 @@ class Changes:
                     extended.add(reference)
                 numbers[number] = writer.add_text(reference, text)
                 report.records += 1
+            writer.add_columns(base.record_columns(block).chosen(numbers[block.start : block.stop] != GONE))
         unknown = self._removed.keys() - removed - self._replaced
         for row in sorted(self._removed[reference] for reference in unknown):
             report.rows.reject("unknown-reference", row)
