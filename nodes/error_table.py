@@ -168,6 +168,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("FAILED_PRECONDITION", ExitCode.INPUT): {
         "source-realm-mismatch": "Import exercise data into an exercise node, real records into a production node.",
+        "range-too-wide": "Ask with a coarser unit, a narrower range or shorter lists.",
         "bad-question": "Correct the option that the message names; see `accord query intersect --help`.",
         "mandate-not-valid-now": "Obtain a mandate that covers today, or check this machine's clock.",
     },
@@ -217,11 +218,13 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("INVALID_ARGUMENT", ExitCode.PARTNER_VIOLATION): {
         "malformed-packet": _BROKEN,
         "non-canonical-encoding": _BROKEN,
+        "bad-cells": _BROKEN,
         "bad-envelope": _BROKEN,
         "bad-commitment": _BROKEN,
         "bad-chain": _BROKEN,
         "wrong-size": _BROKEN,
         "not-ascending": _BROKEN,
+        "bad-terms": _BROKEN,
         "bad-release": "Close the epoch here and synchronise anew; if it happens again, ask the partner's operators.",
         "bad-public-key": _BROKEN,
         "bad-element": _BROKEN,

@@ -61,7 +61,7 @@ class LegalBasis(_message.Message):
     def __init__(self, purpose: _Optional[str] = ..., instrument: _Optional[str] = ..., reference: _Optional[str] = ..., case_reference: _Optional[str] = ..., officer: _Optional[str] = ..., offence_category: _Optional[str] = ..., handling_code: _Optional[str] = ..., urgency: _Optional[str] = ...) -> None: ...
 
 class Envelope(_message.Message):
-    __slots__ = ("version", "suite", "query", "variant", "reveals", "realm", "participants", "recipients", "operator", "lists", "profile_hash", "legal_basis", "not_before_ms", "not_after_ms", "nonce", "seed_commitment", "coin_commitment", "snapshot_commitment", "epoch", "release")
+    __slots__ = ("version", "suite", "query", "variant", "reveals", "realm", "participants", "recipients", "operator", "lists", "profile_hash", "legal_basis", "not_before_ms", "not_after_ms", "nonce", "seed_commitment", "coin_commitment", "snapshot_commitment", "epoch", "release", "aggregate")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SUITE_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +82,7 @@ class Envelope(_message.Message):
     SNAPSHOT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATE_FIELD_NUMBER: _ClassVar[int]
     version: int
     suite: str
     query: str
@@ -102,23 +103,72 @@ class Envelope(_message.Message):
     snapshot_commitment: bytes
     epoch: str
     release: int
-    def __init__(self, version: _Optional[int] = ..., suite: _Optional[str] = ..., query: _Optional[str] = ..., variant: _Optional[str] = ..., reveals: _Optional[str] = ..., realm: _Optional[str] = ..., participants: _Optional[_Iterable[_Union[Participant, _Mapping]]] = ..., recipients: _Optional[_Iterable[str]] = ..., operator: _Optional[str] = ..., lists: _Optional[_Iterable[_Union[List, _Mapping]]] = ..., profile_hash: _Optional[bytes] = ..., legal_basis: _Optional[_Union[LegalBasis, _Mapping]] = ..., not_before_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., nonce: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., coin_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ..., epoch: _Optional[str] = ..., release: _Optional[int] = ...) -> None: ...
+    aggregate: Aggregate
+    def __init__(self, version: _Optional[int] = ..., suite: _Optional[str] = ..., query: _Optional[str] = ..., variant: _Optional[str] = ..., reveals: _Optional[str] = ..., realm: _Optional[str] = ..., participants: _Optional[_Iterable[_Union[Participant, _Mapping]]] = ..., recipients: _Optional[_Iterable[str]] = ..., operator: _Optional[str] = ..., lists: _Optional[_Iterable[_Union[List, _Mapping]]] = ..., profile_hash: _Optional[bytes] = ..., legal_basis: _Optional[_Union[LegalBasis, _Mapping]] = ..., not_before_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., nonce: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., coin_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ..., epoch: _Optional[str] = ..., release: _Optional[int] = ..., aggregate: _Optional[_Union[Aggregate, _Mapping]] = ...) -> None: ...
+
+class Aggregate(_message.Message):
+    __slots__ = ("value", "currency", "category", "categories", "filters", "unit", "low", "high", "per_person", "minimum", "epsilon_millis")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    PER_PERSON_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_MILLIS_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    currency: str
+    category: str
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    filters: _containers.RepeatedCompositeFieldContainer[Filter]
+    unit: int
+    low: int
+    high: int
+    per_person: int
+    minimum: int
+    epsilon_millis: int
+    def __init__(self, value: _Optional[str] = ..., currency: _Optional[str] = ..., category: _Optional[str] = ..., categories: _Optional[_Iterable[str]] = ..., filters: _Optional[_Iterable[_Union[Filter, _Mapping]]] = ..., unit: _Optional[int] = ..., low: _Optional[int] = ..., high: _Optional[int] = ..., per_person: _Optional[int] = ..., minimum: _Optional[int] = ..., epsilon_millis: _Optional[int] = ...) -> None: ...
+
+class Filter(_message.Message):
+    __slots__ = ("column", "test", "values")
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    column: str
+    test: str
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, column: _Optional[str] = ..., test: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Accept(_message.Message):
-    __slots__ = ("envelope_digest", "agency", "sizes", "profile_hash", "seed_commitment", "snapshot_commitment")
+    __slots__ = ("envelope_digest", "agency", "sizes", "profile_hash", "seed_commitment", "snapshot_commitment", "terms")
     ENVELOPE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     AGENCY_FIELD_NUMBER: _ClassVar[int]
     SIZES_FIELD_NUMBER: _ClassVar[int]
     PROFILE_HASH_FIELD_NUMBER: _ClassVar[int]
     SEED_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     envelope_digest: bytes
     agency: str
     sizes: _containers.RepeatedScalarFieldContainer[int]
     profile_hash: bytes
     seed_commitment: bytes
     snapshot_commitment: bytes
-    def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., sizes: _Optional[_Iterable[int]] = ..., profile_hash: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ...) -> None: ...
+    terms: Terms
+    def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., sizes: _Optional[_Iterable[int]] = ..., profile_hash: _Optional[bytes] = ..., seed_commitment: _Optional[bytes] = ..., snapshot_commitment: _Optional[bytes] = ..., terms: _Optional[_Union[Terms, _Mapping]] = ...) -> None: ...
+
+class Terms(_message.Message):
+    __slots__ = ("minimum", "epsilon_millis", "rounding")
+    MINIMUM_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_MILLIS_FIELD_NUMBER: _ClassVar[int]
+    ROUNDING_FIELD_NUMBER: _ClassVar[int]
+    minimum: int
+    epsilon_millis: int
+    rounding: int
+    def __init__(self, minimum: _Optional[int] = ..., epsilon_millis: _Optional[int] = ..., rounding: _Optional[int] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("envelope_digest", "agency", "reason")
@@ -131,22 +181,26 @@ class Refusal(_message.Message):
     def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("salt", "coin", "public_keys")
+    __slots__ = ("salt", "coin", "public_keys", "proofs")
     SALT_FIELD_NUMBER: _ClassVar[int]
     COIN_FIELD_NUMBER: _ClassVar[int]
     PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
+    PROOFS_FIELD_NUMBER: _ClassVar[int]
     salt: bytes
     coin: bytes
     public_keys: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    proofs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ..., proofs: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Key(_message.Message):
-    __slots__ = ("open_digest", "public_keys")
+    __slots__ = ("open_digest", "public_keys", "proofs")
     OPEN_DIGEST_FIELD_NUMBER: _ClassVar[int]
     PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
+    PROOFS_FIELD_NUMBER: _ClassVar[int]
     open_digest: bytes
     public_keys: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, open_digest: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    proofs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, open_digest: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ..., proofs: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Statement(_message.Message):
     __slots__ = ("ctx", "requester_count", "requester_chain", "responder_count", "responder_chain", "tags_commitment")
@@ -225,6 +279,16 @@ class ListChange(_message.Message):
     size: int
     rows_digest: bytes
     def __init__(self, additions: _Optional[int] = ..., removals: _Optional[int] = ..., size: _Optional[int] = ..., rows_digest: _Optional[bytes] = ...) -> None: ...
+
+class Cells(_message.Message):
+    __slots__ = ("ctx", "rows", "proof")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    rows: bytes
+    proof: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., rows: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reference", "reason")

@@ -22,6 +22,8 @@ SIGNATURE_BYTES: Final = 64  # RFC 8032, section 5.1.6
 DIGEST_BYTES: Final = 64  # SHA-512
 TEXT_BYTES: Final = 256
 REPEATED: Final = 64
+MAX_CATEGORIES: Final = 200
+_REPEATED: Final = {"categories": MAX_CATEGORIES, "values": MAX_CATEGORIES}
 MAX_PARTICIPANTS: Final = 32
 
 SIGNED: Final = frozenset(
@@ -37,6 +39,7 @@ SIGNED: Final = frozenset(
         PacketType.RESUME,
         PacketType.EPOCH,
         PacketType.RELEASE,
+        PacketType.CELLS,
     }
 )
 
@@ -59,8 +62,12 @@ _LENGTHS: Final[dict[str, int]] = {
     "tags_commitment": DIGEST_BYTES,
     "previous": DIGEST_BYTES,
     "rows_digest": DIGEST_BYTES,
+    "proofs": 64,
+    "proof": 64,
 }
-_MAY_BE_EMPTY: Final = frozenset({"tags_commitment"})
+_MAY_BE_EMPTY: Final = frozenset({"tags_commitment", "proof"})
+_ANY_LENGTH: Final = frozenset({"rows"})  # within the packet's own bound; whoever reads them knows how many
+_MAY_BE_ABSENT: Final = frozenset({"aggregate", "terms"})
 
 PB = TypeVar("PB", bound=ProtobufMessage)
 M = TypeVar("M", bound=messages.Message)
@@ -147,7 +154,8 @@ def _to_wire(value: Any) -> ProtobufMessage:
             items = [_to_wire(item) if field.message_type else item for item in part]
             getattr(wire, field.name).extend(items)
         elif field.message_type:
-            getattr(wire, field.name).CopyFrom(_to_wire(part))
+            if part is not None:
+                getattr(wire, field.name).CopyFrom(_to_wire(part))
         else:
             setattr(wire, field.name, part)
     return wire
@@ -158,9 +166,12 @@ def _from_wire(cls: type[Any], wire: ProtobufMessage) -> Any:
     for field in wire.DESCRIPTOR.fields:
         part = getattr(wire, field.name)
         if field.is_repeated:
-            if len(part) > REPEATED:
-                raise MalformedPacketError(f"expected at most {REPEATED} values of {field.name}, got {len(part)}")
+            most = _REPEATED.get(field.name, REPEATED)
+            if len(part) > most:
+                raise MalformedPacketError(f"expected at most {most} values of {field.name}, got {len(part)}")
             values[field.name] = tuple(_scalar_or_message(field, item) for item in part)
+        elif field.name in _MAY_BE_ABSENT and not wire.HasField(field.name):
+            values[field.name] = None
         else:
             values[field.name] = _scalar_or_message(field, part)
     return cls(**values)
@@ -170,7 +181,7 @@ def _scalar_or_message(field: Any, part: Any) -> Any:
     if field.message_type:
         return _from_wire(getattr(messages, field.message_type.name), part)
     if isinstance(part, bytes):
-        if part or field.name not in _MAY_BE_EMPTY:
+        if field.name not in _ANY_LENGTH and (part or field.name not in _MAY_BE_EMPTY):
             _check_length(field.name, len(part), _LENGTHS[field.name])
     elif isinstance(part, str) and (len(part.encode()) > TEXT_BYTES or not part.isprintable()):
         raise MalformedPacketError(f"expected at most {TEXT_BYTES} bytes of printable text in {field.name}")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from protocol.messages import Reveals, Variant
+from protocol.messages import REVEALED, Query, Reveals, Variant
 
 T = TypeVar("T")
 
@@ -160,7 +160,7 @@ DISCLOSURES: Final[Mapping[tuple[Variant, Reveals], Disclosure]] = MappingProxyT
     {
         question: _disclosure(*question)
         for question in (
-            *((Variant.FRESH_KEYS, reveals) for reveals in Reveals),
+            *((Variant.FRESH_KEYS, reveals) for reveals in REVEALED[Query.INTERSECT]),
             (Variant.EPOCH_KEY, Reveals.SHARED_IDENTIFIERS),
         )
     }

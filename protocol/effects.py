@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from protocol.errors import ProtocolError, Reason
-from protocol.messages import Envelope, PacketType
+from protocol.messages import Envelope, PacketType, Terms
 from psi import PsiError
 
 SpoolName = tuple[str, int]
@@ -100,6 +100,46 @@ class ReadItems:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadValues:
+    """Of own identifiers `first .. first+count-1` of list i: what the envelope's aggregate says of each. Result:
+    `Values`.
+    """
+
+    token: int
+    list_number: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What own records hold behind each identifier, category by category, after the envelope's filters.
+
+    With c categories (1 where the aggregate names none) and n identifiers, row by row:
+
+    Args:
+        flags: n x c bytes, 1 where the identifier has a record in the category that passes all filters, else 0. Of a
+            person's identifiers, in all lists together, at most `per_person` have any 1.
+        amounts: n x c int64, little-endian: the sum of these records' values, in minor units of the currency and
+            neither scaled nor clipped: the protocol does both. Empty for a count.
+    """
+
+    flags: bytes = field(repr=False)
+    amounts: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Solve:
+    """The discrete logarithms of n x 32 bytes, each known to be at most `bound` in absolute value. The host keeps the
+    table. Result: n integers (numpy int64). A logarithm outside is a job that failed.
+    """
+
+    token: int
+    elements: bytes = field(repr=False)
+    bound: int
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """Add rows to a spool. Not answered; the host applies backpressure by holding back later answers."""
 
@@ -166,13 +206,14 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The responder's answer to Admit: elements per list, the root of the snapshot that holds them, and in an epoch
-    what this session may do with it.
+    """The responder's answer to Admit: elements per list, the root of the snapshot that holds them, in an epoch what
+    this session may do with it, and for a count, a sum or a total how closely it may tell.
     """
 
     sizes: tuple[int, ...]
     snapshot_root: bytes
     grant: Grant | None = None
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +305,19 @@ class ConsumeSeed:
 class Charge:
     """Charge the partner's budget with what it asked and write the disclosure to the ledger, durably, before own tags
     leave. For the responder always; for the requester where the answer goes to both.
+
+    Args:
+        elements: of the partner's, in all lists.
+        ctx: of the session.
+        epsilon_millis: of a count or a sum: what all its figures spend together, suppressed or not.
+        exact: of a count or a sum: 1 where it is told without noise, suppressed or not, else 0.
     """
 
     token: int
     elements: int
     ctx: bytes
+    epsilon_millis: int = 0
+    exact: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +347,39 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """Responder: what was asked for left, and both receipts stand."""
+    """Responder: what was asked for left, and both receipts stand.
+
+    Args:
+        counts: of a count or a sum: the exact count of each category, which the responder always learns.
+        told: which of these categories were told.
+    """
+
+    counts: tuple[int, ...] = ()
+    told: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What the requester is told of one category.
+
+    Args:
+        category: its name; empty where the question names none.
+        count: of shared identifiers, with noise and rounding as the terms say; None where the category is suppressed.
+        total: in units, with noise as the terms say; None for a count, and where the category is suppressed.
+    """
+
+    category: str
+    count: int | None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The answer to a count or a sum, category by category, and the terms that it was told on."""
+
+    figures: tuple[Figure, ...]
+    terms: Terms
+    partner_sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +391,14 @@ class Synchronised:
     sizes: tuple[int, ...]
 
 
+Result = Answer | Disclosed | Figures | Synchronised
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The last effect. Exactly one of `result` and `error` is set."""
 
-    result: Answer | Disclosed | Synchronised | None
+    result: Result | None
     error: ProtocolError | PsiError | None
     ctx: bytes | None
 
@@ -324,6 +408,8 @@ Effect = (
     | Compute
     | ReadItems
     | ReadNotes
+    | ReadValues
+    | Solve
     | Append
     | Sort
     | ReadRows

@@ -160,6 +160,25 @@ class ReleaseError(ProtocolError):
     code = "bad-release"
 
 
+class RangeError(ProtocolError):
+    """A count or a sum that could leave the range that can be decrypted."""
+
+    code = "range-too-wide"
+    reason = Reason.MALFORMED
+
+
+class TermsError(ProtocolError):
+    """Terms of an answer that are missing, out of place or looser than those asked for."""
+
+    code = "bad-terms"
+
+
+class CellsError(ProtocolError):
+    """Counts that the shared items cannot have, or an answer that its terms do not allow."""
+
+    code = "bad-cells"
+
+
 class ResumeError(ProtocolError):
     """A session that was cut and cannot go on where it stopped: a side no longer holds what the other lacks."""
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from protocol.aggregate.terms import check_aggregate, check_terms
 from protocol.codec import MAX_PARTICIPANTS
 from protocol.dst import COMMIT_COIN, COMMIT_SEED, COMMIT_SNAPSHOT, SESSION_CTX, SESSION_SALT
 from protocol.errors import (
@@ -26,7 +27,9 @@ from protocol.messages import (
     EPOCH_ID,
     MAX_LISTS,
     PROTOCOL_VERSION,
+    REVEALED,
     Accept,
+    Aggregate,
     Envelope,
     LegalBasis,
     List,
@@ -58,6 +61,7 @@ class Question:
     reveals: Reveals = Reveals.SHARED_IDENTIFIERS
     epoch: str = ""
     release: int = 0
+    aggregate: Aggregate | None = None
 
 
 def revealed(envelope: Envelope) -> Reveals:
@@ -79,6 +83,12 @@ def check_opening(commitment: bytes, dst: str, role: Role, value: bytes) -> None
     """Raises CommitmentError where `value` does not open `commitment`."""
     if commit(dst, role, value) != commitment:
         raise CommitmentError("expected the value that the partner committed to")
+
+
+def check_no_proofs(proofs: Sequence[bytes]) -> None:
+    """Raises SizeError where a partner proves possession of keys in a protocol that has none to prove."""
+    if proofs:
+        raise SizeError(f"expected no proof of possession, got {len(proofs)}")
 
 
 def session_salt(envelope: Packet, accepts: Sequence[Packet], coin: bytes) -> bytes:
@@ -128,6 +138,7 @@ def make_envelope(
         snapshot_commitment=commit_snapshot(secrets.snapshot_salt, snapshot_root),
         epoch=question.epoch,
         release=question.release,
+        aggregate=question.aggregate,
     )
 
 
@@ -140,7 +151,8 @@ def check_envelope(
         speaks: what the session that got it answers.
 
     Raises:
-        UnsupportedError, RealmError, ProfileError, ExpiredEnvelopeError, EnvelopeError, SizeError: by their names.
+        UnsupportedError, RealmError, ProfileError, ExpiredEnvelopeError, EnvelopeError, SizeError, RangeError: by their
+        names.
     """
     _check_versions(envelope, speaks)
     if envelope.realm != local.realm:
@@ -157,12 +169,13 @@ def check_envelope(
         raise SizeError(f"expected at most {local.max_elements} elements, got {elements} declared")
     _check_period(envelope, local, now_ms)
     _check_epoch(envelope)
+    check_aggregate(envelope)
 
 
 def _check_versions(envelope: Envelope, speaks: tuple[Query, Variant]) -> None:
     got = (envelope.version, envelope.suite, envelope.query, envelope.variant)
     expected = (PROTOCOL_VERSION, SUITE, *speaks)
-    if got != expected or envelope.reveals not in set(Reveals):
+    if got != expected or envelope.reveals not in REVEALED[speaks[0]]:
         raise UnsupportedError(f"expected version {PROTOCOL_VERSION} of {', '.join((SUITE, *speaks))}")
 
 
@@ -218,7 +231,7 @@ def check_accept(accept: Accept, envelope: Envelope, envelope_digest: bytes, loc
     """The requester's checks of the answer to its envelope.
 
     Raises:
-        WrongReferenceError, ProfileError, SizeError.
+        WrongReferenceError, ProfileError, SizeError, TermsError.
     """
     if accept.envelope_digest != envelope_digest or accept.agency != peer.agency:
         raise WrongReferenceError("expected the partner's answer to this envelope")
@@ -228,3 +241,4 @@ def check_accept(accept: Accept, envelope: Envelope, envelope_digest: bytes, loc
         raise SizeError(f"expected {len(envelope.lists)} sizes, got {len(accept.sizes)}")
     if sum(accept.sizes) > local.max_elements:
         raise SizeError(f"expected at most {local.max_elements} elements, got {sum(accept.sizes)} declared")
+    check_terms(accept.terms, envelope.aggregate)

@@ -6,8 +6,10 @@ Field names and order equal the schema's. `PacketType` numbers are part of the p
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Final
 
 PROTOCOL_VERSION: Final = 1
@@ -34,6 +36,13 @@ class PacketType(IntEnum):
     RESUME = 31
     EPOCH = 40
     RELEASE = 41
+    TARGETS = 50
+    ASKED = 51
+    SHUFFLED = 52
+    SHUFFLE_PROOF = 53
+    SUMS = 54
+    PARTIALS = 55
+    CELLS = 56
 
 
 class Role(StrEnum):
@@ -51,6 +60,9 @@ class Realm(StrEnum):
 class Query(StrEnum):
     INTERSECT = "intersect"
     EPOCH_SYNC = "epoch-sync"
+    COUNT = "count"
+    SUM = "sum"
+    TOTALS = "totals"
 
 
 class Variant(StrEnum):
@@ -67,6 +79,9 @@ class Reveals(StrEnum):
     SHARED_IDENTIFIERS_WITH_NOTES = "shared-identifiers-with-notes"
     SHARED_IDENTIFIERS_TO_BOTH = "shared-identifiers-to-both"
     SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES = "shared-identifiers-to-both-with-notes"
+    COUNT = "count"
+    SUMS = "sums"
+    TOTALS = "totals"
 
     @property
     def to_both(self) -> bool:
@@ -77,6 +92,31 @@ class Reveals(StrEnum):
     def with_notes(self) -> bool:
         """Whether each shared identifier comes with the answering side's note."""
         return self in (Reveals.SHARED_IDENTIFIERS_WITH_NOTES, Reveals.SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES)
+
+
+# What each query may reveal.
+REVEALED: Final[Mapping[Query, tuple[Reveals, ...]]] = MappingProxyType(
+    {
+        Query.INTERSECT: (
+            Reveals.SHARED_IDENTIFIERS,
+            Reveals.SHARED_IDENTIFIERS_WITH_NOTES,
+            Reveals.SHARED_IDENTIFIERS_TO_BOTH,
+            Reveals.SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES,
+        ),
+        Query.EPOCH_SYNC: (Reveals.SHARED_IDENTIFIERS,),
+        Query.COUNT: (Reveals.COUNT,),
+        Query.SUM: (Reveals.SUMS,),
+        Query.TOTALS: (Reveals.TOTALS,),
+    }
+)
+
+
+class Comparison(StrEnum):
+    """How a filter compares a column."""
+
+    ONE_OF = "one-of"
+    FROM = "from"
+    UNTIL = "until"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +146,60 @@ class LegalBasis:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on the data owner's records.
+
+    Args:
+        column: of the data owner's records.
+        test: a `Comparison`; `from` and `until` take one value and include it.
+        values: text; dates as YYYY-MM-DD, amounts in minor units.
+    """
+
+    column: str
+    test: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What is counted or summed, and how closely it may be told.
+
+    Args:
+        value: what is summed: `amount`; empty for a count.
+        currency: ISO 4217; empty for a count.
+        category: the column whose values are the categories; empty for none.
+        categories: in the order in which they are told.
+        filters: all of them hold.
+        unit: minor units of the currency per unit summed; 0 for a count.
+        low, high: what an identifier's value in a category is clipped to, in units.
+        per_person: at most so many identifiers of one person count.
+        minimum: smallest count that may be told; the data owner's own, where stricter, applies.
+        epsilon_millis: noise asked for, in thousandths of epsilon, per figure; 0 for none; likewise.
+    """
+
+    value: str
+    currency: str
+    category: str
+    categories: tuple[str, ...]
+    filters: tuple[Filter, ...]
+    unit: int
+    low: int
+    high: int
+    per_person: int
+    minimum: int
+    epsilon_millis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How closely the data owner will tell: its own rules and what was asked, whichever is stricter."""
+
+    minimum: int
+    epsilon_millis: int
+    rounding: int
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """The question: who asks whom what, on which legal basis, valid when, and the requester's commitments."""
 
@@ -129,6 +223,7 @@ class Envelope:
     snapshot_commitment: bytes
     epoch: str = ""
     release: int = 0
+    aggregate: Aggregate | None = None
 
     def participant(self, role: Role) -> Participant:
         """The first participant in `role`. Raises LookupError where there is none."""
@@ -143,6 +238,7 @@ class Accept:
     profile_hash: bytes
     seed_commitment: bytes
     snapshot_commitment: bytes
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +253,14 @@ class Open:
     salt: bytes
     coin: bytes
     public_keys: tuple[bytes, ...] = ()
+    proofs: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     open_digest: bytes
     public_keys: tuple[bytes, ...]
+    proofs: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +319,21 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Cells:
+    """What the responder tells of a count or a sum; `protocol.aggregate.cells` says what a row is."""
+
+    ctx: bytes
+    rows: bytes
+    proof: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Abort:
     reference: bytes
     reason: str
 
 
-Message = Envelope | Accept | Refusal | Open | Key | Statement | Abort | Epoch | Release
+Message = Envelope | Accept | Refusal | Open | Key | Statement | Abort | Epoch | Release | Cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from protocol.handshake import (
     Question,
     check_accept,
     check_envelope,
+    check_no_proofs,
     check_opening,
     commit,
     commit_snapshot,
@@ -24,7 +25,7 @@ from protocol.handshake import (
     session_ctx,
     session_salt,
 )
-from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Query, Refusal, Role, Variant
+from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Query, Refusal, Role, Terms, Variant
 from protocol.session import Local, Peer, Secrets, Session, reason_from
 from protocol.transcript import digest
 
@@ -41,10 +42,19 @@ class Requester(Session):
         super().__init__(local, secrets, signer, peer)
         self.envelope = make_envelope(question, local, signer.public_key, peer, secrets, snapshot_root, self.speaks)
         self._own_sizes = tuple(entry.size for entry in self.envelope.lists)
+        self._terms: Terms | None = None
 
     def _own_public_keys(self, salt: bytes) -> tuple[bytes, ...]:
         """What Open carries beside the coin: keys, where this protocol has the requester evaluate too."""
         raise NotImplementedError
+
+    def _own_proofs(self, salt: bytes) -> tuple[bytes, ...]:  # noqa: ARG002, for protocols that have some
+        """What Open carries to prove possession of own keys."""
+        return ()
+
+    def _check_proofs(self, salt: bytes, public_keys: tuple[bytes, ...], proofs: tuple[bytes, ...]) -> None:  # noqa: ARG002
+        """See that the responder possesses the keys that it must prove to."""
+        check_no_proofs(proofs)
 
     def _begin(self, salt: bytes, partner_sizes: tuple[int, ...], public_keys: tuple[bytes, ...]) -> None:
         """The handshake is complete and the transcript has begun. `public_keys` are the responder's, unchecked."""
@@ -70,7 +80,9 @@ class Requester(Session):
         check_accept(accept, self.envelope, reference, self.local, self.peer)
         self._partner_refers = True
         salt = session_salt(envelope, [packet], self.secrets.coin)
-        opened = self._send_signed(PacketType.OPEN, Open(salt, self.secrets.coin, self._own_public_keys(salt)))
+        self._terms = accept.terms
+        keys = Open(salt, self.secrets.coin, self._own_public_keys(salt), self._own_proofs(salt))
+        opened = self._send_signed(PacketType.OPEN, keys)
         self._references += [salt, digest(opened)]
         self._expect_nothing()
         self.expect(PacketType.KEY, partial(self._on_key, (envelope, packet, opened), salt, accept.sizes))
@@ -82,6 +94,7 @@ class Requester(Session):
         envelope, accept, opened = before
         if key.open_digest != digest(opened):
             raise WrongReferenceError("expected the partner's answer to this opening")
+        self._check_proofs(salt, key.public_keys, key.proofs)
         self._begin_transcript(session_ctx(envelope, [accept], opened, [packet]))
         self._begin(salt, partner_sizes, key.public_keys)
 
@@ -97,12 +110,21 @@ class Responder(Session):
         self.envelope: Envelope | None = None
         self._own_sizes: tuple[int, ...] = ()
         self._grant: Grant | None = None
+        self._terms: Terms | None = None
         self._partner_refers = True  # it wrote the envelope
         self.expect(PacketType.ENVELOPE, self._on_envelope)
 
     def _own_public_keys(self, envelope: Envelope, salt: bytes) -> tuple[bytes, ...]:
         """What Key carries: one public key per list."""
         raise NotImplementedError
+
+    def _own_proofs(self, salt: bytes) -> tuple[bytes, ...]:  # noqa: ARG002, for protocols that have some
+        """What Key carries to prove possession of own keys."""
+        return ()
+
+    def _check_proofs(self, salt: bytes, public_keys: tuple[bytes, ...], proofs: tuple[bytes, ...]) -> None:  # noqa: ARG002
+        """See that the requester possesses the keys that it must prove to."""
+        check_no_proofs(proofs)
 
     def _begin(self, envelope: Envelope, salt: bytes, public_keys: tuple[bytes, ...]) -> None:
         """The handshake is complete and the transcript has begun. `public_keys` are the requester's, unchecked."""
@@ -132,6 +154,7 @@ class Responder(Session):
             return
         self._own_sizes = decision.sizes
         self._grant = decision.grant
+        self._terms = decision.terms
         accept = Accept(
             envelope_digest=self._references[-1],
             agency=self.local.agency,
@@ -139,6 +162,7 @@ class Responder(Session):
             profile_hash=self.local.profile_hash,
             seed_commitment=commit(COMMIT_SEED, self.role, self.secrets.seed),
             snapshot_commitment=commit_snapshot(self.secrets.snapshot_salt, decision.snapshot_root),
+            terms=decision.terms,
         )
         self.do(
             partial(ConsumeSeed, seed_commitment=accept.seed_commitment),
@@ -156,6 +180,8 @@ class Responder(Session):
         if opened.salt != salt:
             raise WrongReferenceError("expected the opening of this session")
         self._references += [salt, digest(packet)]
-        key = self._send_signed(PacketType.KEY, Key(self._references[-1], self._own_public_keys(envelope, salt)))
+        self._check_proofs(salt, opened.public_keys, opened.proofs)
+        keys = Key(self._references[-1], self._own_public_keys(envelope, salt), self._own_proofs(salt))
+        key = self._send_signed(PacketType.KEY, keys)
         self._begin_transcript(session_ctx(asked, [accepted], packet, [key]))
         self._begin(envelope, salt, opened.public_keys)

@@ -13,9 +13,7 @@ from typing import Any, ClassVar, Final
 
 from protocol import codec, dsse
 from protocol.effects import (
-    Answer,
     Completed,
-    Disclosed,
     Done,
     Effect,
     Ended,
@@ -24,9 +22,9 @@ from protocol.effects import (
     JobFailed,
     Progress,
     Received,
+    Result,
     Send,
     Started,
-    Synchronised,
 )
 from protocol.errors import (
     AbortedError,
@@ -271,7 +269,7 @@ class Session:
         """The hash of everything agreed, once both sides have it."""
         return self._transcript.ctx if self._transcript is not None else None
 
-    def _finish(self, result: Answer | Disclosed | Synchronised) -> None:
+    def _finish(self, result: Result) -> None:
         self._over = True
         self.emit(Done(result, None, self.ctx))
 

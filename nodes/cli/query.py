@@ -26,7 +26,7 @@ from nodes.hits import Hit, read_result
 from nodes.home import Home, create_private, removed_on_error
 from nodes.mandate import parse_mandate
 from protocol.errors import Reason, RefusedError
-from protocol.messages import Reveals
+from protocol.messages import REVEALED, Query, Reveals
 
 MAX_SHOWN_HITS: Final = 50
 SESSION_SHOWN: Final = 16  # digits, as `accord ledger show` has them
@@ -71,7 +71,7 @@ def command() -> None:
 )
 @click.option(
     "--reveals",
-    type=click.Choice([reveals.value for reveals in Reveals]),
+    type=click.Choice([reveals.value for reveals in REVEALED[Query.INTERSECT]]),
     default=Reveals.SHARED_IDENTIFIERS.value,
     show_default=True,
     help="What the answer tells: to both sides or to you alone, with the partner's note for each hit or without.",

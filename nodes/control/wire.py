@@ -13,7 +13,7 @@ from nodes.error_table import ERRORS
 from nodes.errors import ControlError, NodeError
 from nodes.fields import NAME, parse_json
 from protocol.errors import ProtocolError
-from protocol.messages import EPOCH_ID, Reveals
+from protocol.messages import EPOCH_ID, REVEALED, Query, Reveals
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"
@@ -56,7 +56,7 @@ class QueryOrder:
             data_set = fields.text("data_set", pattern=NAME)
             asked = fields.text("asked", pattern=NAME)
             mandate = fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES)
-            reveals = Reveals(fields.choice("reveals", list(Reveals)))
+            reveals = Reveals(fields.choice("reveals", REVEALED[Query.INTERSECT]))
             kinds = fields.texts("kinds", pattern=NAME) if "kinds" in fields else ()
             epoch = fields.text("epoch", pattern=EPOCH_ID) if "epoch" in fields else ""
         return cls(partner, data_set, asked, kinds, reveals, mandate, epoch)

@@ -108,3 +108,38 @@ def test_whatever_decodes_encodes_to_the_same_bytes(raw: bytes) -> None:
     except (MalformedPacketError, NonCanonicalEncodingError):
         return
     assert codec.encode_packet(packet) == raw
+
+
+AGGREGATE = messages.Aggregate(
+    "amount", "EUR", "corridor", ("LB-DE", "TR-DE"), (messages.Filter("date", "from", ("2026-01-01",)),),
+    100, -(2**47) + 1, 2**47 - 1, 2, 10, 500,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("terms", [None, messages.Terms(0, 0, 0), messages.Terms(10, 500, 5)])
+def test_a_message_that_may_lack_a_part_comes_back_with_it_or_without(terms: messages.Terms | None) -> None:
+    accept = replace(ACCEPT, terms=terms)
+    assert codec.decode_message(signed(accept), messages.Accept) == accept
+
+
+def test_an_aggregate_comes_back_as_it_went_and_has_at_most_200_categories() -> None:
+    asked = messages.Envelope(
+        1, "s", "sum", "fresh-keys", "sums", "exercise", (), ("north",), "op", (messages.List("imo", 3),), bytes(64),
+        messages.LegalBasis(*["x"] * 8), 0, 1, bytes(32), bytes(64), bytes(64), bytes(64), aggregate=AGGREGATE,
+    )  # fmt: skip
+    assert codec.decode_message(signed(asked), messages.Envelope) == asked
+    many = replace(asked, aggregate=replace(AGGREGATE, categories=tuple(str(i) for i in range(200))))
+    assert codec.decode_message(signed(many), messages.Envelope) == many
+    more = replace(asked, aggregate=replace(AGGREGATE, categories=tuple(str(i) for i in range(201))))
+    with pytest.raises(MalformedPacketError, match="categories"):
+        codec.decode_message(signed(more), messages.Envelope)
+
+
+@pytest.mark.parametrize(("proof", "fits"), [(b"", True), (b"\x01" * 64, True), (b"\x01" * 63, False)])
+def test_cells_have_rows_of_any_length_and_a_whole_proof_or_none(proof: bytes, fits: bool) -> None:
+    cells = messages.Cells(bytes(64), b"\x01" * 9, proof)
+    if fits:
+        assert codec.decode_message(signed(cells, PacketType.CELLS), messages.Cells) == cells
+    else:
+        with pytest.raises(MalformedPacketError, match="proof"):
+            codec.decode_message(signed(cells, PacketType.CELLS), messages.Cells)
