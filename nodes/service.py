@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import ssl
+import time
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -37,6 +38,7 @@ from protocol.responders import AnyResponder
 
 MAX_CALLS: Final = 1_024
 MAX_STREAMS_PER_CONNECTION: Final = 32
+HANDSHAKE_BEGINS_SECONDS: Final = 0.05  # thousands of times what gRPC needs from asking for credentials to taking them
 STOP_SECONDS: Final = 5.0  # for calls that are not sessions, after the sessions have ended
 
 _SERVER_OPTIONS: Final = (
@@ -88,19 +90,38 @@ class Service:
     # --- who is calling
 
     def _credentials(self) -> grpc.ServerCredentials:
-        def current() -> Any:
-            identity = self._node.identity
-            try:
-                roots = self._node.book.trusted_certificates()
-            except NodeError as error:
-                log.error(line("nobody-is-trusted", code=error.code, message=error))
-                roots = b""
-            # With no partner at all only this node itself is let in, and then turned away as unknown.
+        """Credentials that follow the partner book: gRPC asks at each handshake, and is told of changes alone.
+
+        With each change it frees what it had, even under a handshake that is about to begin in another thread
+        (grpc/grpc#36693). Answering "unchanged" leaves it nothing to free; a change waits until others have begun.
+        """
+        identity = self._node.identity
+        known = self._trusted()
+
+        def configuration() -> Any:
             return grpc.ssl_server_certificate_configuration(
-                [(identity.tls_key_pem, identity.tls_certificate_pem)], roots or identity.tls_certificate_pem
+                [(identity.tls_key_pem, identity.tls_certificate_pem)], known
             )
 
-        return grpc.dynamic_ssl_server_credentials(current(), current, require_client_authentication=True)
+        def changed() -> Any:  # gRPC calls it under a lock, in a thread of its own
+            nonlocal known
+            trusted = self._trusted()
+            if trusted == known:
+                return None
+            time.sleep(HANDSHAKE_BEGINS_SECONDS)
+            known = trusted
+            return configuration()
+
+        return grpc.dynamic_ssl_server_credentials(configuration(), changed, require_client_authentication=True)
+
+    def _trusted(self) -> bytes:
+        """The roots of TLS. With no partner at all only this node itself is let in, and then turned away as unknown."""
+        try:
+            roots = self._node.book.trusted_certificates()
+        except NodeError as error:
+            log.error(line("nobody-is-trusted", code=error.code, message=error))
+            roots = b""
+        return roots or self._node.identity.tls_certificate_pem
 
     def _partner(self, context: Any) -> Partner:
         """Return the active partner at the other end. Raises PartnerUnknownError, PartnerInactiveError, as below."""
