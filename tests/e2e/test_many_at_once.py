@@ -25,7 +25,7 @@ from nodes.control.client import ControlClient, connect
 from nodes.control.wire import QueryOrder
 from nodes.errors import TooManySessionsError, TurnedAwayError
 from nodes.home import Home
-from protocol.errors import Reason, RefusedError
+from protocol.errors import ConnectionLostError, Reason, RefusedError
 from protocol.messages import Reveals
 from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, rules
 from tests.soak import keep
@@ -38,6 +38,8 @@ SHARED: Final = 30
 ANSWERED: Final = "answered"
 BUSY: Final = Reason.BUSY.value  # signed
 TOO_MANY: Final = TooManySessionsError.code  # not worth a signature: a stream more than the partner may open
+# gRPC's client loses the status of a call that is ended while it writes: one in about two thousand.
+CUT_SHORT: Final = ConnectionLostError.code
 MEMORY_BYTES: Final = 400 << 20
 
 WIDE: Final = "[limits]\nsessions = 256\nsessions_per_partner = 64\n"
@@ -65,6 +67,8 @@ async def ending(client: ControlClient, order: QueryOrder) -> str:
                 return ANSWERED
     except (RefusedError, TurnedAwayError) as error:
         return str(error).rpartition(": ")[2]
+    except ConnectionLostError as error:
+        return error.code
     raise AssertionError("expected an ending of the query, got none")
 
 
@@ -104,7 +108,7 @@ def asked(
         seconds = time.monotonic() - begun
         peak_bytes = peak_rss_bytes(number)
         assert seen.total() == questions
-        assert set(seen) <= {ANSWERED, BUSY, TOO_MANY}, seen
+        assert set(seen) <= {ANSWERED, BUSY, TOO_MANY, CUT_SHORT} and seen[CUT_SHORT] <= 1 + questions // 100, seen
         events = Counter(row["event"] for row in nodes.south.ledger())
         assert events["disclosure"] == events["completion"] == seen[ANSWERED]
         assert events["refusal"] == seen[BUSY]
@@ -120,8 +124,7 @@ def test_partners_who_all_ask_at_once(tmp_path: Path, limits: str) -> None:
     seen, _ = asked(tmp_path, PARTNERS[:2], QUESTIONS, limits)
     if limits:
         assert seen == {ANSWERED: QUESTIONS}
-    else:
-        assert seen[ANSWERED] >= 1
+    assert seen[ANSWERED] >= 1
 
 
 @pytest.mark.soak
