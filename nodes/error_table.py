@@ -77,6 +77,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "internal-fault": _DEFECT,
         "invalid-input": _DEFECT,
         "keystream-exhausted": _DEFECT,
+        "value-out-of-range": _DEFECT,
         "zero-scalar": _DEFECT,
     },
     ("FAILED_PRECONDITION", ExitCode.CONFIGURATION): {
@@ -228,6 +229,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-release": "Close the epoch here and synchronise anew; if it happens again, ask the partner's operators.",
         "bad-public-key": _BROKEN,
         "bad-element": _BROKEN,
+        "total-out-of-range": _BROKEN,
         "bad-proof": _BROKEN,
         "bad-scalar": _BROKEN,
         "wrong-statement": _BROKEN,

@@ -16,6 +16,8 @@ from psi.errors import (
     PsiError,
     PublicKeyError,
     ScalarError,
+    TotalRangeError,
+    ValueRangeError,
     ZeroScalarError,
 )
 from psi.items import Items
@@ -60,6 +62,8 @@ __all__ = [
     "PsiError",
     "PublicKeyError",
     "ScalarError",
+    "TotalRangeError",
+    "ValueRangeError",
     "ZeroScalarError",
     "available_backends",
     "backend",

@@ -46,6 +46,18 @@ class ZeroScalarError(IndexedError):
     code = "zero-scalar"
 
 
+class ValueRangeError(IndexedError):
+    """A value that is 2^47 or more in absolute value."""
+
+    code = "value-out-of-range"
+
+
+class TotalRangeError(IndexedError):
+    """An element that is not v*G for a v within the bound: what was added up or opened is not what was declared."""
+
+    code = "total-out-of-range"
+
+
 class ProofError(PsiError):
     """A proof that does not verify, or is not a pair of canonical scalars (VerifyError of RFC 9497)."""
 

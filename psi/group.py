@@ -1,14 +1,18 @@
-"""ristretto255 (RFC 9496), one element or scalar at a time: for proofs, keys and the reference of RFC 9497.
+"""ristretto255 (RFC 9496): single elements and scalars for proofs, keys and the reference of RFC 9497, and batches that
+are multiplied by one secret scalar, for count and sum.
 
-Elements and scalars are their canonical encodings, 32 bytes each. Batches go through psi.voprf and psi.native.
+Elements and scalars are their canonical encodings, 32 bytes each.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from psi import native
 from psi.items import Items
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 ELEMENT_BYTES: Final = 32  # Ne of RFC 9497, section 4.1
 SCALAR_BYTES: Final = 32  # Ns of RFC 9497, section 4.1
@@ -50,3 +54,41 @@ def hash_to_group(message: bytes, dst: bytes) -> bytes:
 def hash_to_scalar(message: bytes, dst: bytes) -> bytes:
     """HashToScalar of RFC 9497, section 4.1. Raises DstError."""
     return native.reduce_scalars(native.expand_message_xmd(message, dst, _UNIFORM_BYTES))
+
+
+def multiples(items: Items, dst: bytes, key: bytes) -> bytes:
+    """k * H(x_i), where k is scalar 0 of a stream key and H is HashToGroup under a tag of its own.
+
+    Args:
+        items: n inputs of up to 65,535 bytes each.
+        dst: the protocol's domain separation tag, 1 to 255 bytes; the VOPRF's would make its evaluations usable here.
+        key: 32 secret bytes from ``stream_key``; ``psi.public_key`` gives k*G.
+
+    Returns:
+        n x 32 bytes, in the order of the items: sort them before they are sent, or positions leak.
+
+    Raises:
+        InvalidInputError, ItemsError, DstError, LengthError, ZeroScalarError.
+
+    Security: constant time in inputs and key.
+    """
+    return native.hashed_multiples(items, dst, key)
+
+
+def multiply_shared(elements: Buffer, key: bytes) -> bytes:
+    """k * P_i, where k is scalar 0 of a stream key.
+
+    Args:
+        elements: n x 32 bytes, as they came from the partner.
+        key: 32 secret bytes from ``stream_key``.
+
+    Returns:
+        n x 32 bytes, in the same order.
+
+    Raises:
+        ElementError: an element that is not canonical, or the identity; ``index`` says which. LengthError,
+            ZeroScalarError.
+
+    Security: constant time in the key.
+    """
+    return native.shared_multiples(elements, key)

@@ -27,11 +27,13 @@ from psi.errors import (
     PsiError,
     PublicKeyError,
     ScalarError,
+    TotalRangeError,
+    ValueRangeError,
     ZeroScalarError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Buffer
 
@@ -41,10 +43,12 @@ BACKEND_VARIABLE: Final = "ACCORD_BACKEND"
 CHUNK_ELEMENTS: Final[int] = _native.CHUNK_ELEMENTS
 TAG_BYTES: Final[int] = _native.TAG_BYTES
 MAX_INPUT_BYTES: Final[int] = _native.MAX_INPUT_BYTES
+MAX_TOTAL: Final[int] = _native.MAX_TOTAL
 BATCH_PROOF_DSTS: Final = tuple(_native.BATCH_PROOF_DSTS)
 
 _INDEXED: Final[dict[str, type[IndexedError]]] = {
-    error.code: error for error in (ElementError, InvalidInputError, ScalarError, ZeroScalarError)
+    error.code: error
+    for error in (ElementError, InvalidInputError, ScalarError, TotalRangeError, ValueRangeError, ZeroScalarError)
 }
 _PLAIN: Final[dict[str, type[PsiError]]] = {
     error.code: error
@@ -141,10 +145,10 @@ def invert_scalars(scalars: Buffer, *, backend: str | None = None) -> bytes:
         return _native.invert_scalars(backend or _selected(), scalars)
 
 
-def check_elements(elements: Buffer) -> None:
+def check_elements(elements: Buffer, *, backend: str | None = None) -> None:
     """Raise ElementError for the first of n x 32 bytes that is not canonical or is the identity."""
     with _errors():
-        _native.check_elements(elements)
+        _native.check_elements(backend or _selected(), elements)
 
 
 def add_elements(a: Buffer, b: Buffer) -> bytes:
@@ -255,3 +259,73 @@ def open_notes(outputs: Buffer, rows: Buffer, context: Buffer) -> tuple[bytes, b
     """psi.notes.open_notes."""
     with _errors():
         return _native.open_notes(outputs, rows, context)
+
+
+def joint_key(public_keys: Buffer) -> bytes:
+    """psi.elgamal.joint_key."""
+    with _errors():
+        return _native.joint_key(public_keys)
+
+
+def check_ciphertexts(ciphertexts: Buffer, *, backend: str | None = None) -> None:
+    """psi.elgamal.check."""
+    with _errors():
+        _native.check_ciphertexts(backend or _selected(), ciphertexts)
+
+
+def encrypt(
+    values: Buffer, public_key: Buffer, randomness_key: Buffer, first: int, *, backend: str | None = None
+) -> bytes:
+    """psi.elgamal.encrypt."""
+    with _errors():
+        return _native.encrypt(backend or _selected(), values, public_key, randomness_key, first)
+
+
+def rerandomize(
+    ciphertexts: Buffer, public_key: Buffer, randomness_key: Buffer, first: int, *, backend: str | None = None
+) -> bytes:
+    """psi.elgamal.rerandomize."""
+    with _errors():
+        return _native.rerandomize(backend or _selected(), ciphertexts, public_key, randomness_key, first)
+
+
+def add_ciphertexts(a: Buffer, b: Buffer, *, backend: str | None = None) -> bytes:
+    """psi.elgamal.add."""
+    with _errors():
+        return _native.add_ciphertexts(backend or _selected(), a, b)
+
+
+def add_values(ciphertexts: Buffer, values: Buffer) -> bytes:
+    """psi.elgamal.add_values."""
+    with _errors():
+        return _native.add_values(ciphertexts, values)
+
+
+def sum_columns(ciphertexts: Buffer, columns: int, rows: Buffer | None, *, backend: str | None = None) -> bytes:
+    """psi.elgamal.sum_columns."""
+    with _errors():
+        return _native.sum_columns(backend or _selected(), ciphertexts, columns, rows)
+
+
+def partial_decryptions(ciphertexts: Buffer, secret_key: Buffer, *, backend: str | None = None) -> bytes:
+    """psi.elgamal.partial_decryptions."""
+    with _errors():
+        return _native.partial_decryptions(backend or _selected(), ciphertexts, secret_key)
+
+
+def open_shares(ciphertexts: Buffer, partials: Sequence[Buffer]) -> bytes:
+    """psi.elgamal.open_shares."""
+    with _errors():
+        return _native.open_shares(ciphertexts, list(partials))
+
+
+def hashed_multiples(items: Items, dst: Buffer, key: Buffer, *, backend: str | None = None) -> bytes:
+    """psi.group.multiples."""
+    with _errors():
+        return _native.hashed_multiples(backend or _selected(), items.data, items.offsets, dst, key)
+
+
+def shared_multiples(elements: Buffer, key: Buffer, *, backend: str | None = None) -> bytes:
+    """psi.group.multiply_shared."""
+    with _errors():
+        return _native.shared_multiples(backend or _selected(), elements, key)

@@ -10,6 +10,7 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable};
 use curve25519_dalek::traits::IsIdentity;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 
+use crate::elgamal;
 use crate::error::{Error, Rejected};
 use crate::hash::Expander;
 #[cfg(target_arch = "x86_64")]
@@ -74,7 +75,7 @@ pub fn is_identity(encoding: &Bytes32) -> bool {
 /// rejects names the lowest rejected entry; what it has written to `out` is then void. Scalars, inputs and
 /// outputs are secret: no branch, index or division depends on them. Only `vartime_` operations may, on
 /// public values.
-pub trait Backend: Send + Sync {
+pub trait Backend: elgamal::Kernels + Send + Sync {
     /// The name by which a caller or ACCORD_BACKEND asks for it.
     fn name(&self) -> &'static str;
 
@@ -99,6 +100,15 @@ pub trait Backend: Send + Sync {
 
     /// s_i * G.
     fn multiply_base(&self, scalars: &[Scalar], out: &mut [Bytes32]);
+
+    /// k * H(x_i), encoded. The identity counts as an invalid input.
+    fn multiples(
+        &self,
+        items: Items<'_>,
+        dst: &Expander,
+        k: &Scalar,
+        out: &mut [Bytes32],
+    ) -> Result<(), Rejected>;
 
     /// Finalize(x_i, k * H(x_i)): the PRF as its key's owner computes it. An input that hashes to the
     /// identity is invalid.

@@ -15,6 +15,10 @@ pub enum Reason {
     ZeroScalar,
     /// Not the canonical encoding of a scalar (RFC 9497, section 4.1).
     BadScalar,
+    /// A value of 2^47 or more in absolute value.
+    ValueOutOfRange,
+    /// An element that is not v*G for a v within the bound.
+    TotalOutOfRange,
 }
 
 /// The lowest rejected entry of a batch.
@@ -39,6 +43,14 @@ impl Rejected {
 
     pub fn bad_scalar(index: usize) -> Self {
         Self { index, reason: Reason::BadScalar }
+    }
+
+    pub fn value_out_of_range(index: usize) -> Self {
+        Self { index, reason: Reason::ValueOutOfRange }
+    }
+
+    pub fn total_out_of_range(index: usize) -> Self {
+        Self { index, reason: Reason::TotalOutOfRange }
     }
 
     /// The same entry, counted from the start of the batch of which this block starts at `start`.
@@ -95,6 +107,8 @@ impl Error {
                 Reason::InvalidInput => "invalid-input",
                 Reason::ZeroScalar => "zero-scalar",
                 Reason::BadScalar => "bad-scalar",
+                Reason::ValueOutOfRange => "value-out-of-range",
+                Reason::TotalOutOfRange => "total-out-of-range",
             },
             Self::BadProof => "bad-proof",
             Self::BadPublicKey => "bad-public-key",
@@ -125,6 +139,8 @@ impl fmt::Display for Error {
                     Reason::InvalidInput => "an input that does not hash to the identity",
                     Reason::ZeroScalar => "a scalar other than zero",
                     Reason::BadScalar => "a canonical scalar below the group order",
+                    Reason::ValueOutOfRange => "a value below 2^47 in absolute value",
+                    Reason::TotalOutOfRange => "v*G for a v within the bound",
                 };
                 write!(f, "{list}, entry {index}: expected {expected}")
             }

@@ -5,12 +5,14 @@
 pub mod backend;
 #[cfg(feature = "pyo3")]
 mod bindings;
+pub mod elgamal;
 pub mod error;
 pub mod hash;
 #[cfg(target_arch = "x86_64")]
 pub mod ifma;
 pub mod items;
 pub mod keystream;
+pub mod multiples;
 pub mod notes;
 pub mod parallel;
 pub mod portable;

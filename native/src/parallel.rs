@@ -84,19 +84,26 @@ where
     rejected.map_or(Ok(()), Err)
 }
 
+/// Runs `work` on ranges that together cover `0..count`, one for each core: the start of each, and its result, in order.
+pub fn parts<T, F>(count: usize, work: F) -> Vec<(usize, T)>
+where
+    T: Send,
+    F: Fn(Range<usize>) -> T + Sync,
+{
+    let size = count.div_ceil(rayon::current_num_threads()).next_multiple_of(LANES).max(MIN_SUMMANDS);
+    let starts = (0..count).into_par_iter().step_by(size);
+    starts.map(|start| (start, work(start..count.min(start + size)))).collect()
+}
+
 /// Adds up `work` over ranges that together cover `0..count`. Rejections as in [`blocks`].
 pub fn sum<F>(count: usize, work: F) -> Result<RistrettoPoint, Rejected>
 where
     F: Fn(Range<usize>) -> Result<RistrettoPoint, Rejected> + Sync,
 {
-    let size = count.div_ceil(rayon::current_num_threads()).next_multiple_of(LANES).max(MIN_SUMMANDS);
-    let parts: Vec<_> = (0..count)
-        .into_par_iter()
-        .step_by(size)
-        .map(|start| work(start..count.min(start + size)).map_err(|rejected| rejected.offset_by(start)))
-        .collect();
     // In order, so the first rejection is the lowest.
-    parts.into_iter().try_fold(RistrettoPoint::identity(), |sum, part| Ok(sum + part?))
+    parts(count, work).into_iter().try_fold(RistrettoPoint::identity(), |sum, (start, part)| {
+        Ok(sum + part.map_err(|rejected| rejected.offset_by(start))?)
+    })
 }
 
 /// Names the lowest element that `good` refuses.

@@ -3,6 +3,8 @@
 //! Where the scalar is ours, it is halved first, because the doubles of a batch of points can be encoded with
 //! one inversion for all of them while the points themselves need an inverse square root each.
 
+mod elgamal;
+
 use curve25519_dalek::ristretto::CompressedRistretto;
 use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 use curve25519_dalek::{RistrettoPoint, Scalar};
@@ -42,16 +44,18 @@ fn store(encoded: &[CompressedRistretto], out: &mut [Bytes32]) {
     }
 }
 
-/// Finalize for each item; the element of a valid input is never the identity.
-fn finalize_all<'a>(
-    items: Items<'_>,
-    elements: impl Iterator<Item = &'a Bytes32>,
-    out: &mut [Bytes64],
-) -> Result<(), Rejected> {
-    for (index, ((item, element), out)) in items.iter().zip(elements).zip(out).enumerate() {
-        if is_identity(element) {
-            return Err(Rejected::invalid_input(index));
-        }
+/// The element of a valid input is never the identity.
+fn not_identity(elements: &[Bytes32]) -> Result<(), Rejected> {
+    match elements.iter().position(is_identity) {
+        Some(index) => Err(Rejected::invalid_input(index)),
+        None => Ok(()),
+    }
+}
+
+/// Finalize for each item.
+fn finalize_all(items: Items<'_>, elements: &[Bytes32], out: &mut [Bytes64]) -> Result<(), Rejected> {
+    not_identity(elements)?;
+    for ((item, element), out) in items.iter().zip(elements).zip(out) {
         *out = hash::finalize(item, element);
     }
     Ok(())
@@ -115,6 +119,18 @@ impl Backend for Portable {
         store(&encode_doubles(scalars.iter().map(half).collect()), out);
     }
 
+    fn multiples(
+        &self,
+        items: Items<'_>,
+        dst: &Expander,
+        k: &Scalar,
+        out: &mut [Bytes32],
+    ) -> Result<(), Rejected> {
+        let half = Zeroizing::new(k.div_by_2());
+        store(&encode_doubles(hashed(&items, dst).map(|point| point * *half).collect()), out);
+        not_identity(out)
+    }
+
     fn outputs(
         &self,
         items: Items<'_>,
@@ -122,12 +138,9 @@ impl Backend for Portable {
         k: &Scalar,
         out: &mut [Bytes64],
     ) -> Result<(), Rejected> {
-        let half = Zeroizing::new(k.div_by_2());
-        let points = hashed(&items, dst).map(|point| point * *half).collect();
-        let mut encoded = encode_doubles(points);
-        let result = finalize_all(items, encoded.iter().map(|element| &element.0), out);
-        encoded.iter_mut().for_each(|element| element.0.zeroize());
-        result
+        let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
+        self.multiples(items, dst, k, &mut elements)?;
+        finalize_all(items, &elements, out)
     }
 
     fn finalize(
@@ -146,7 +159,7 @@ impl Backend for Portable {
             let point = decode(evaluated).ok_or(Rejected::bad_element(index))?;
             *unblinded = (point - table * blind).compress().0;
         }
-        finalize_all(items, unblinded.iter(), out)
+        finalize_all(items, &unblinded, out)
     }
 
     fn vartime_weighted_sum(

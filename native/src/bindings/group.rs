@@ -83,11 +83,14 @@ pub fn invert_scalars<'py>(py: Python<'py>, backend: &str, scalars: Buffer) -> P
 }
 
 #[pyfunction]
-pub fn check_elements(py: Python<'_>, elements: Buffer) -> PyResult<()> {
+pub fn check_elements(py: Python<'_>, backend: &str, elements: Buffer) -> PyResult<()> {
+    let backend = backend::by_name(backend).map_err(raised)?;
     let elements = elements.rows::<32>("elements")?;
     detached(py, || {
-        parallel::check(elements, |element| backend::decode(element).is_some())
-            .map_err(|bad| bad.in_list("elements"))
+        for (start, result) in parallel::parts(elements.len(), |range| backend.check(&elements[range])) {
+            result.map_err(|rejected| rejected.offset_by(start).in_list("elements"))?;
+        }
+        Ok(())
     })
 }
 

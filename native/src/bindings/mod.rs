@@ -4,6 +4,7 @@
 //! One file for each field of work; a function is exported by its name in the list below.
 
 mod buffers;
+mod elgamal;
 mod group;
 mod oprf;
 
@@ -51,6 +52,7 @@ pub fn available_backends() -> Vec<&'static str> {
 mod _native {
     use pyo3::prelude::*;
 
+    use crate::elgamal;
     use crate::items;
     use crate::notes;
     use crate::proof;
@@ -58,6 +60,11 @@ mod _native {
 
     #[pymodule_export]
     use super::buffers::NativeError;
+    #[pymodule_export]
+    use super::elgamal::{
+        add_ciphertexts, add_values, check_ciphertexts, encrypt, hashed_multiples, joint_key, open_shares,
+        partial_decryptions, rerandomize, shared_multiples, sum_columns,
+    };
     #[pymodule_export]
     use super::group::{
         add_elements, add_scalars, check_elements, expand_message_xmd, hash_to_group, invert_scalars,
@@ -74,6 +81,7 @@ mod _native {
         module.add("CHUNK_ELEMENTS", voprf::CHUNK_ELEMENTS)?;
         module.add("TAG_BYTES", voprf::TAG_BYTES)?;
         module.add("MAX_INPUT_BYTES", items::MAX_INPUT_BYTES)?;
+        module.add("MAX_TOTAL", elgamal::MAX_TOTAL)?;
         module.add("NOTE_BYTES", notes::NOTE_BYTES)?;
         module.add("DST_NOTE", notes::DST_NOTE)?;
         module.add("BATCH_PROOF_DSTS", [proof::DST_STATEMENT, proof::DST_NONCE, proof::DST_CHALLENGE])

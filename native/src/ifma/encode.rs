@@ -11,7 +11,7 @@
 
 use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
-use super::constants::{D, INVSQRT_A_MINUS_D, SQRT_M1};
+use super::constants::{D, INVSQRT_A_MINUS_D, MONTGOMERY_C, SQRT_M1};
 use super::edwards::{Decoded, Extended};
 use super::field::{Fe, store_rows};
 use super::lanes::LANES;
@@ -43,6 +43,23 @@ impl Rooted {
     #[inline(always)]
     pub fn from_decoded(decoded: &Decoded) -> Self {
         Self { point: decoded.point, numerator: decoded.s, denominator: Fe::one() }
+    }
+
+    /// self + other, by the formula above.
+    #[inline(always)]
+    pub fn add(&self, other: &Self) -> Self {
+        let cross = |a: Fe, b: Fe| a.times(b).squared();
+        let squares = (cross(other.numerator, self.denominator).wide()
+            - cross(self.numerator, other.denominator).wide())
+        .carry();
+        let x_difference = (self.point.x.mul(other.point.z) - other.point.x.mul(self.point.z)).carry();
+        let numerators = self.numerator.times(other.numerator).times(Fe::splat(MONTGOMERY_C));
+        let denominators = self.denominator.times(other.denominator);
+        Self {
+            point: self.point.add(&other.point),
+            numerator: self.point.x.times(other.point.x).times(squares),
+            denominator: numerators.times(denominators).times(x_difference),
+        }
     }
 
     /// self + 2 q. For the double, x2 = e / f, s2^2 = (h - g) / (h + g) and s2 = (2 / c) e / (h + g), so that

@@ -15,6 +15,8 @@ use zeroize::{DefaultIsZeroes, Zeroizing};
 const DIGIT_BITS: usize = 6;
 /// 43 * 6 = 258 bits hold every scalar.
 const WINDOWS: usize = 43;
+/// 8 * 6 = 48 bits hold every value, sign included.
+const VALUE_WINDOWS: usize = 8;
 const ENTRIES: usize = 1 << (DIGIT_BITS - 1);
 /// y + x, y - x, 2 d x y; five limbs each.
 const COORDINATES: usize = 3;
@@ -31,7 +33,12 @@ impl Table {
     /// Of the point in lane 0.
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub fn new(point: &Extended) -> Self {
-        let mut windows = vec![[[[0; ENTRIES]; 5]; COORDINATES]; WINDOWS];
+        Self::with_windows(point, WINDOWS)
+    }
+
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn with_windows(point: &Extended, windows: usize) -> Self {
+        let mut windows = vec![[[[0; ENTRIES]; 5]; COORDINATES]; windows];
         // Eight windows at a time: 64^i P in the lane of window i, then its odd multiples.
         let mut power = point.broadcast(0);
         for (group, windows) in windows.chunks_mut(LANES).enumerate() {
@@ -84,6 +91,39 @@ impl Table {
                 sum.add(&lookup(window, index), if negate { !negative } else { negative });
             }
         }
+        groupwise!(Extended::identity(); g in N => sums[g].finish())
+    }
+}
+
+/// The same for numbers of 47 bits and a sign: a fifth of the windows suffice.
+pub struct ValueTable(Table);
+
+impl ValueTable {
+    /// Of four times the point in lane 0.
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub fn new(quarter: &Extended) -> Self {
+        Self(Table::with_windows(quarter, VALUE_WINDOWS))
+    }
+
+    /// (values[g] / 2) * P, in each lane, for values above -2^47 and below 2^47.
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub fn half_multiples<const N: usize>(&self, values: &[[i64; LANES]; N]) -> [Extended; N] {
+        // v / 2 * P = (2 v + 1) * P / 4 - P / 4, and the w_i of 2 v + 1 are the digits of v + 2^47.
+        let mut digits = Zeroizing::new([[0u64; LANES]; N]);
+        for (digits, values) in digits.iter_mut().zip(values) {
+            for (digits, value) in digits.iter_mut().zip(values) {
+                *digits = value.wrapping_add(1 << (DIGIT_BITS * VALUE_WINDOWS - 1)) as u64;
+            }
+        }
+        let mut sums = [Accumulator::new(&Extended::identity()); N];
+        for (i, window) in self.0.0.iter().enumerate() {
+            for (sum, digits) in sums.iter_mut().zip(digits.iter()) {
+                let (negative, index) = signed(U64x8::load(digits).shr_by(DIGIT_BITS * i));
+                sum.add(&lookup(window, index), negative);
+            }
+        }
+        let quarter = lookup(&self.0.0[0], U64x8::zero());
+        sums.iter_mut().for_each(|sum| sum.add(&quarter, Mask::MAX));
         groupwise!(Extended::identity(); g in N => sums[g].finish())
     }
 }
@@ -142,9 +182,14 @@ impl Digits {
         let low = self.0[limb].shr_by(bit);
         let crosses = bit + DIGIT_BITS > LIMB_BITS as usize;
         let digit = if crosses { low | self.0[limb + 1].shl_by(LIMB_BITS as usize - bit) } else { low };
-        // 2 w - 63 = 2 (w - 32) + 1 from w = 32 on, and -(2 (31 - w) + 1) below.
-        let positive = digit.has_bit(ENTRIES as u64);
-        let index = U64x8::select(positive, digit, digit ^ U64x8::splat(ENTRIES as u64 - 1));
-        (!positive, index)
+        signed(digit)
     }
+}
+
+/// The lanes in which 2 w - 63 is negative, and the index of its size's multiple, in the lowest five bits; w is the lowest six.
+#[inline(always)]
+fn signed(w: U64x8) -> (Mask, U64x8) {
+    // 2 w - 63 = 2 (w - 32) + 1 from w = 32 on, and -(2 (31 - w) + 1) below.
+    let positive = w.has_bit(ENTRIES as u64);
+    (!positive, U64x8::select(positive, w, w ^ U64x8::splat(ENTRIES as u64 - 1)))
 }

@@ -17,9 +17,19 @@ macro_rules! groupwise {
     }};
 }
 
+/// Calls a kernel where the machine has what it is compiled for, and panics elsewhere.
+macro_rules! on_ifma {
+    ($call:expr) => {{
+        assert!(Ifma.is_supported(), "expected a machine with AVX-512 IFMA");
+        // SAFETY: asserted just now.
+        unsafe { $call }
+    }};
+}
+
 mod accumulator;
 mod constants;
 mod edwards;
+mod elgamal;
 mod elligator;
 mod encode;
 mod field;
@@ -261,16 +271,28 @@ fn multiply_base(scalars: &[Scalar], out: &mut [Bytes32]) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
-fn outputs(items: Items<'_>, dst: &Expander, k: &Scalar, out: &mut [Bytes64]) -> Result<(), Rejected> {
-    let mut hasher = Hasher::new();
+fn multiples(
+    hasher: &mut Hasher,
+    items: &Items<'_>,
+    dst: &Expander,
+    k: &Scalar,
+    out: &mut [Bytes32],
+) -> Result<(), Rejected> {
     let mut hashed = Zeroizing::new(Vec::with_capacity(items.len().next_multiple_of(ROUND) / LANES));
     for start in (0..items.len()).step_by(ROUND) {
-        let round = Zeroizing::new(hash_round(&mut hasher, &items, start, dst));
+        let round = Zeroizing::new(hash_round(hasher, items, start, dst));
         hashed.extend(round[..used(items.len(), start)].iter().map(|rooted| rooted.point));
     }
     let mut points = ladder::multiply_all(&halved(k), &ladder::from_edwards(&hashed));
+    store_doubles(&mut points, out);
+    not_identity(out)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn outputs(items: Items<'_>, dst: &Expander, k: &Scalar, out: &mut [Bytes64]) -> Result<(), Rejected> {
+    let mut hasher = Hasher::new();
     let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
-    store_doubles(&mut points, &mut elements);
+    multiples(&mut hasher, &items, dst, k, &mut elements)?;
     finalize_all(&mut hasher, &items, &elements, out)
 }
 
@@ -293,15 +315,6 @@ fn finalize(
     let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
     store_encoded(&mut points, &mut elements);
     finalize_all(&mut Hasher::new(), &items, &elements, out)
-}
-
-/// Calls a kernel where the machine has what it is compiled for, and panics elsewhere.
-macro_rules! on_ifma {
-    ($call:expr) => {{
-        assert!(Ifma.is_supported(), "expected a machine with AVX-512 IFMA");
-        // SAFETY: asserted just now.
-        unsafe { $call }
-    }};
 }
 
 impl Backend for Ifma {
@@ -342,6 +355,16 @@ impl Backend for Ifma {
 
     fn multiply_base(&self, scalars: &[Scalar], out: &mut [Bytes32]) {
         on_ifma!(multiply_base(scalars, out))
+    }
+
+    fn multiples(
+        &self,
+        items: Items<'_>,
+        dst: &Expander,
+        k: &Scalar,
+        out: &mut [Bytes32],
+    ) -> Result<(), Rejected> {
+        on_ifma!(multiples(&mut Hasher::new(), &items, dst, k, out))
     }
 
     fn outputs(

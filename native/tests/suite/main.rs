@@ -1,5 +1,6 @@
 //! The crate's tests, as one program: linking a release build once is what takes the time.
 
+mod elgamal;
 mod kernels;
 mod keystream;
 mod parallel;
