@@ -13,46 +13,28 @@ import re
 from argparse import Namespace
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 import psutil
 import pytest
-from grpc.aio import EOF
 
 from nodes import sessions as sessions_module
-from nodes.channel import METHOD, SERVICE
-from nodes.home import write_private
 from nodes.ledger import LedgerFile
-from nodes.node import fresh_secrets
-from nodes.registry import csv_source, import_source, load_mapping
-from protocol import effects as fx
-from protocol.handshake import Question
-from protocol.identifiers import profile_hash
-from protocol.intersect import IntersectRequester
-from protocol.messages import LegalBasis, List
-from protocol.session import Peer
-from psi import Items
 from tests.asynchronous import asynchronous
-from tests.e2e.harness import MAPPING, number, rules
+from tests.by_hand import PACKETS, ByHand, hold
 from tests.forgeries import FORGED_CODES, forgeries
 from tests.mutations import EXPECTED_CODES, MUTATIONS, Mutation
-from tests.scene import NOW_MS, Scene, raw_channel, served
-from tests.sim.host import Host, local
+from tests.scene import Scene, raw_channel, served
 from tests.soak import record
 
 SESSIONS = 1_000
 SOAK_SESSIONS = 20_000
-PACKETS = 5  # Envelope, Open, blinded elements, checkpoint, receipt
 SECONDS = 20
-KIND = "passport-number"
 # Elements that are elements, but others than were sent, fail the attacker's own check of the proof.
 OWN_CHECK = "aborted-by-partner"
 # An envelope that was sent before is a replay, and one that asks for something else is refused by rule.
 REJECTED = "rejected"
-BASIS = LegalBasis("exercise", "Exercise order", "EX-1", "CASE-1", "Exercise control", "exercise", "H0", "routine")
-ITEMS = Items.from_sequence([b"item-%d" % value for value in range(7)])
 
 
 class Endings(logging.Handler):
@@ -85,53 +67,19 @@ class Attacker:
         """One session in which packet number `spoiled` is spoiled. Returns the mutation's name and the node's error."""
         rng = random.Random(seed)
         mutation = self.ways[seed % len(self.ways)]
-        host = Host(self._requester(rng), [ITEMS])
-        host.feed(fx.Started())
-        known, sent, changed = len(self.endings.codes), 0, False
-        call = self.channel.stream_stream(f"/{SERVICE}/{METHOD}")()
+        session = ByHand(self.scene, self.channel)
+        known, changed = len(self.endings.codes), False
         async with asyncio.timeout(SECONDS):
-            while True:
-                while host.outbox:
-                    packet = host.outbox.popleft()
-                    if spoiled < 0:
-                        self.originals.append(packet)
-                    if sent == spoiled:
-                        packet, original = mutation(rng, packet, self.originals), packet
-                        changed = packet != original
-                    sent += 1
-                    await call.write(packet)
-                if host.done is not None or (answer := await call.read()) is EOF:
-                    break
-                host.feed(fx.Received(answer, NOW_MS))
-            await call.done_writing()
-            while await call.read() is not EOF:
-                pass
+            async for packet in session.packets():
+                if spoiled < 0:
+                    self.originals.append(packet)
+                sent = mutation(rng, packet, self.originals) if session.sent == spoiled else packet
+                changed |= sent != packet
+                await session.call.write(sent)
+            await session.to_the_end()
             while len(self.endings.codes) == known:  # noqa: ASYNC110, what is waited for is a log line
                 await asyncio.sleep(0.005)
         return mutation.__name__, self.endings.codes[-1] if changed or spoiled < 0 else "unchanged"
-
-    def _requester(self, rng: random.Random) -> IntersectRequester:
-        identity, south = self.scene.north.identity, self.scene.south.identity
-        asked = Question(
-            data_set="suspects",
-            operator="op-1",
-            lists=(List(KIND, len(ITEMS)),),
-            legal_basis=BASIS,
-            not_before_ms=NOW_MS - 1_000,
-            not_after_ms=NOW_MS + 3_000_000,
-            nonce=rng.randbytes(32),
-        )
-        own = local("north", profile_hash=profile_hash())
-        peer = Peer("south", south.signer.public_key)
-        return IntersectRequester(asked, own, fresh_secrets(), bytes(64), identity.signer, peer)
-
-
-def hold(scene: Scene, folder: Path) -> None:
-    file, mapping = folder / "list.csv", folder / "mapping.toml"
-    file.write_text("\n".join(["ref,name,number", *(f"{v},P,{number(v)}" for v in range(9))]) + "\n")
-    mapping.write_text(MAPPING)
-    import_source(scene.node.registry, "suspects", csv_source(file, load_mapping(mapping)), datetime.now(UTC))
-    write_private(scene.south.home.rules_file, rules("north", "incoming").encode())
 
 
 async def attack(folder: Path, count: int) -> Counter[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from protocol import codec, dsse
 from protocol.errors import ConnectionLostError, Reason
 from protocol.messages import Abort, PacketType
 from tests.asynchronous import asynchronous
+from tests.by_hand import END_HEADERS, HEADERS, call_headers, connection, frame
 from tests.e2e.harness import free_port
 from tests.scene import NOW_MS, Scene, events, raw_channel, served
 
@@ -153,38 +153,14 @@ async def test_tls_1_2_is_turned_away(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 def call_over_tls_1_2(scene: Scene) -> None:
-    """Open the session stream by hand: preface, SETTINGS, HEADERS (RFC 9113, RFC 7541 without compression)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.load_verify_locations(cadata=scene.south.identity.tls_certificate_pem.decode())
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    home = scene.north.home
-    context.load_cert_chain(home.tls_certificate_file, home.tls_key_file)
-    context.set_alpn_protocols(["h2"])
-    host, _, port = scene.south.config.listen.rpartition(":")
-    headers = b"".join(
-        b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
-        for name, value in (
-            (b":method", b"POST"),
-            (b":scheme", b"https"),
-            (b":path", f"/{SERVICE}/{METHOD}".encode()),
-            (b":authority", target_name("south").encode()),
-            (b"content-type", b"application/grpc"),
-            (b"te", b"trailers"),
-        )
-    )
-    with socket.create_connection((host, int(port)), 5) as raw, context.wrap_socket(raw) as stream:
+    """Open the session stream by hand."""
+    with connection(scene, scene.north, ssl.TLSVersion.TLSv1_2) as stream:
         assert stream.version() == "TLSv1.2"
-        stream.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, headers))
+        stream.sendall(frame(HEADERS, END_HEADERS, 1, call_headers()))
         stream.settimeout(1)
         with contextlib.suppress(TimeoutError):
             while stream.recv(4096):  # SETTINGS, and trailers with the status
                 pass
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
 @asynchronous
