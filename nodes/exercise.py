@@ -81,7 +81,7 @@ _WORDS: Final = (  # the spelling alphabet: names that nobody mistakes for a per
     "November", "Oscar", "Papa", "Quebec", "Romeo", "Sierra", "Tango", "Uniform", "Victor", "Whiskey", "Xray", "Yankee",
     "Zulu",
 )  # fmt: skip
-_BANKS: Final = (("DE", "37040044"), ("NL", "ABNA"), ("AT", "190430"), ("PL", "10901014000000"))
+BANKS: Final = (("DE", "37040044"), ("NL", "ABNA"), ("AT", "190430"), ("PL", "10901014000000"))
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -173,13 +173,13 @@ class _Population:
             f"{1940 + draw[3] % 65}-{1 + draw[4] % 12:02}-{1 + draw[5] % 28:02}",
             (country, f"{letters}{digits:07}" if draw[6] < PASSPORTS else ""),
             (country, f"{self._national_ids(number):011}" if draw[7] < NATIONAL_IDS else ""),
-            _iban(*_BANKS[draw[8] % len(_BANKS)], self._accounts(number)) if draw[9] < IBANS else "",
+            iban(*BANKS[draw[8] % len(BANKS)], self._accounts(number)) if draw[9] < IBANS else "",
             _imo(100_000 + self._ships(number // SHIP_EVERY)) if number % SHIP_EVERY == 0 else "",
             (("evm", "evm", "p2pkh", "segwit", "tron")[draw[10] % 5], draw[28:] if draw[11] < WALLETS else b""),
         )
 
 
-def _iban(country: str, bank: str, account: int) -> str:
+def iban(country: str, bank: str, account: int) -> str:
     number = int(f"{_as_digits(bank)}{account:010}{_as_digits(country)}00")  # ISO 7064 mod 97-10, letters as 10 to 35
     return f"{country}{98 - number % 97:02}{bank}{account:010}"
 
