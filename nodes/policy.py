@@ -4,7 +4,9 @@ The first rule that speaks about a request decides it; no rule, no answer. A req
 limits is refused, and later rules are not tried. An error while deciding refuses. A rule file that is missing, open to
 others or wrong refuses everything until it is repaired, and `RuleBook.check` says what is wrong with it.
 
-All keys of a rule are required, so that a file cut off anywhere never allows more than the whole one.
+All keys of a rule are required, so that a file cut off anywhere never allows more than the whole one. A rule says in a
+table of its own, `[rules.aggregates]`, how closely counts, sums and totals are told; a rule without it allows none of
+them, whatever queries it names.
 A partner is told nothing but `Reason.POLICY`, whatever the reason: which rule exists is nobody's business but ours.
 """
 
@@ -20,6 +22,7 @@ from nodes.config import AGENCY_ID
 from nodes.errors import NodeError, RefusedByRulesError, RulesError
 from nodes.fields import NAME, Fields, parse_toml
 from nodes.home import Home, read_private
+from protocol.aggregate.terms import AGGREGATES, MAX_EPSILON_MILLIS, MAX_MINIMUM, MAX_PER_PERSON
 from protocol.identifiers import KINDS
 from protocol.messages import Envelope, Query, Reveals, Role, Variant
 
@@ -27,6 +30,8 @@ ANY: Final = "*"
 EPOCH_INTERSECT: Final = "epoch-intersect"  # an intersect under the key of an epoch; `intersect` has fresh keys
 MAX_RULES: Final = 1024
 MAX_ELEMENTS: Final = 1_000_000_000_000  # per day; only a guard against slips of the finger
+MAX_PERIOD_DAYS: Final = 366  # how long the state remembers what was told
+MAX_PERIOD_EPSILON_MILLIS: Final = 100_000_000
 
 
 def asked_as(envelope: Envelope) -> str:
@@ -49,6 +54,7 @@ class Ground(StrEnum):
     NO_RULE = "no-rule"
     REFUSED_BY_RULE = "refused-by-rule"
     TOO_MANY_ELEMENTS = "too-many-elements"
+    TOO_MANY_PER_PERSON = "too-many-per-person"
     BAD_RULES = "bad-rules"
     EVALUATION_FAILED = "evaluation-failed"
 
@@ -61,6 +67,7 @@ class Facts:
         partner: agency id of the other side.
         data_set: of the responder.
         lists: identifier kind and declared number of elements, in envelope order.
+        per_person: of a count, sum or total, how many identifiers of one person may count; else 0.
     """
 
     direction: Direction
@@ -71,6 +78,7 @@ class Facts:
     lists: tuple[tuple[str, int], ...]
     purpose: str
     instrument: str
+    per_person: int = 0
 
     @classmethod
     def incoming(cls, envelope: Envelope) -> Facts:
@@ -84,7 +92,31 @@ class Facts:
             lists=tuple((entry.kind, entry.size) for entry in envelope.lists),
             purpose=envelope.legal_basis.purpose,
             instrument=envelope.legal_basis.instrument,
+            per_person=envelope.aggregate.per_person if envelope.aggregate is not None else 0,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateLimits:
+    """How closely counts, sums and totals are told to a partner from a data set; the last three over a period of days.
+
+    Args:
+        minimum: smallest count that is told, per answer and category.
+        epsilon_millis: noise on every figure, in thousandths of epsilon; 0 for none unless the question asks for some.
+        rounding: counts are told as multiples of it; 0 for as they are.
+        max_per_person: identifiers of one person that may count.
+        max_exact_answers: answers without noise, suppressed or not.
+        max_epsilon_millis: what all figures with noise may spend.
+        period_days: for which both are counted, the day of the question included.
+    """
+
+    minimum: int
+    epsilon_millis: int
+    rounding: int
+    max_per_person: int
+    max_exact_answers: int
+    max_epsilon_millis: int
+    period_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +125,7 @@ class Obligations:
 
     max_elements_per_day: int
     max_duration_ms: int
+    aggregates: AggregateLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +195,8 @@ class Rule:
         missing = {key: word for key, (selector, word) in asked.items() if not _selects(selector, word)}
         if not covered and ANY not in self.kinds:
             missing["kinds"] = ", ".join(sorted(kinds - self.kinds))
+        if self.allow and facts.query in AGGREGATES and self.obligations.aggregates is None:
+            missing["aggregates"] = facts.query
         return missing
 
 
@@ -176,6 +211,9 @@ def decide(facts: Facts, rules: tuple[Rule, ...]) -> Decision:
                     return Decision(False, Ground.REFUSED_BY_RULE, rule.id)
                 if max(size for _, size in facts.lists) > rule.max_elements_per_list:
                     return Decision(False, Ground.TOO_MANY_ELEMENTS, rule.id)
+                limits = rule.obligations.aggregates
+                if limits is not None and facts.per_person > limits.max_per_person:
+                    return Decision(False, Ground.TOO_MANY_PER_PERSON, rule.id)
                 return Decision(True, Ground.ALLOWED, rule.id, rule.obligations)
     except Exception:  # whatever it is, the request was not understood
         return Decision(False, Ground.EVALUATION_FAILED)
@@ -241,17 +279,26 @@ def parse_rules(data: bytes) -> tuple[Rule, ...]:
         rules = tuple(_rule(table) for table in root.tables("rules", max_items=MAX_RULES))
         if len({rule.id for rule in rules}) != len(rules):
             raise root.fail("rules", "a different id for each rule", "one id twice")
+        if any(rule.obligations.aggregates for rule in rules) and not data.endswith(b"\n"):
+            raise root.fail("rules", "a line break behind the last line", "none: the file may be cut off in a number")
     return rules
 
 
 def _rule(table: Fields) -> Rule:
     with table:
+        allow = table.choice("effect", ["allow", "refuse"]) == "allow"
+        queries = _words(table, "queries", [*Query, EPOCH_INTERSECT])
+        aggregates = _aggregates(table.table("aggregates")) if "aggregates" in table else None
+        if aggregates is None and allow and (named := sorted(queries & AGGREGATES)):
+            raise table.fail("aggregates", f"a table [rules.aggregates], since queries has {named[0]}", "none")
+        if aggregates is not None and not allow:
+            raise table.fail("aggregates", "no table [rules.aggregates] in a rule that refuses", "one")
         return Rule(
             id=table.text("id", pattern=NAME, max_bytes=64),
-            allow=table.choice("effect", ["allow", "refuse"]) == "allow",
+            allow=allow,
             direction=Direction(table.choice("direction", list(Direction))),
             partners=_selector(table, "partners", AGENCY_ID),
-            queries=_words(table, "queries", [*Query, EPOCH_INTERSECT]),
+            queries=queries,
             reveals=_words(table, "reveals", list(Reveals)),
             data_sets=_selector(table, "data_sets", NAME),
             kinds=_words(table, "kinds", list(KINDS)),
@@ -261,7 +308,21 @@ def _rule(table: Fields) -> Rule:
             obligations=Obligations(
                 max_elements_per_day=table.integer("max_elements_per_day", 0, MAX_ELEMENTS),
                 max_duration_ms=1000 * table.integer("max_duration_seconds", 1, 604_800),
+                aggregates=aggregates,
             ),
+        )
+
+
+def _aggregates(table: Fields) -> AggregateLimits:
+    with table:
+        return AggregateLimits(
+            minimum=table.integer("minimum", 1, MAX_MINIMUM),
+            epsilon_millis=table.integer("epsilon_millis", 0, MAX_EPSILON_MILLIS),
+            rounding=table.integer("rounding", 0, MAX_MINIMUM),
+            max_per_person=table.integer("max_per_person", 1, MAX_PER_PERSON),
+            max_exact_answers=table.integer("max_exact_answers", 0, MAX_ELEMENTS),
+            max_epsilon_millis=table.integer("max_epsilon_millis", 0, MAX_PERIOD_EPSILON_MILLIS),
+            period_days=table.integer("period_days", 1, MAX_PERIOD_DAYS),
         )
 
 

@@ -28,6 +28,7 @@ from nodes.home import Home
 
 CLOCK_STEP_MS: Final = 300_000  # a correction by NTP stays far below
 MAX_NONCES_PER_PARTNER: Final = 100_000  # about 15 MB; a partner with more valid envelopes at once is no partner
+FIGURE_MEMORY_DAYS: Final = 367  # longer than any period of rules.toml
 SEED_MEMORY_MS: Final = 400 * DAY_MS  # longer than any backup that might be restored; seeds are random and never reused
 
 _SCHEMA: Final = """
@@ -46,6 +47,11 @@ CREATE TABLE IF NOT EXISTS epoch_charges (
     epoch TEXT NOT NULL, session BLOB NOT NULL, release INTEGER NOT NULL, elements INTEGER NOT NULL,
     charged INTEGER NOT NULL, PRIMARY KEY (epoch, session, release)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS figure_charges (
+    session BLOB PRIMARY KEY, partner TEXT NOT NULL, data_set TEXT NOT NULL, day INTEGER NOT NULL,
+    epsilon_millis INTEGER NOT NULL, exact INTEGER NOT NULL, charged INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS figure_charges_by_day ON figure_charges (day, partner, data_set);
 CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
 CREATE TABLE IF NOT EXISTS restores (at_ms INTEGER NOT NULL) STRICT;
@@ -59,6 +65,23 @@ class EpochAccount:
     id: str
     opened_ms: int
     cap_elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class FigureCost:
+    """What a count, a sum or a total costs, told or suppressed: epsilon of all its figures, or one exact answer."""
+
+    epsilon_millis: int
+    exact: int
+
+
+@dataclass(frozen=True, slots=True)
+class FigureBudget:
+    """What a partner's questions about a data set may cost in a period of days (UTC), that of the question included."""
+
+    epsilon_millis: int
+    exact: int
+    period_days: int
 
 
 class State:
@@ -123,8 +146,43 @@ class State:
             values = (session, partner, data_set, now_ms // DAY_MS, elements)
             connection.execute("INSERT INTO budgets VALUES (?, ?, ?, ?, ?, 0)", values)
 
-    def charge(self, session: bytes, elements: int, now_ms: int) -> None:
+    def reserve_figures(
+        self, session: bytes, partner: str, data_set: str, cost: FigureCost, budget: FigureBudget, now_ms: int
+    ) -> None:
+        """Set aside what a count, a sum or a total may cost at most. `charge` and `release` cover it.
+
+        Raises:
+            BudgetError: the rest of the period's budget is smaller, or unknown since a restore within the period.
+        """
+        with self._at(now_ms) as connection:
+            first_day = now_ms // DAY_MS - budget.period_days + 1
+            if self._restored_ms(connection) // DAY_MS >= first_day:
+                raise BudgetError(
+                    f"expected a period of {budget.period_days} days whose budget is known, got one with a restore"
+                )
+            used = self._used_figures(connection, partner, data_set, first_day)
+            for what, limit, before, asked in (
+                ("thousandths of epsilon", budget.epsilon_millis, used.epsilon_millis, cost.epsilon_millis),
+                ("exact answers", budget.exact, used.exact, cost.exact),
+            ):
+                if asked and before + asked > limit:
+                    left = max(limit - before, 0)
+                    raise BudgetError(
+                        f"expected at most {left} of {limit} {what} in {budget.period_days} days, got {asked}"
+                    )
+            values = (session, partner, data_set, now_ms // DAY_MS, cost.epsilon_millis, cost.exact)
+            connection.execute("INSERT INTO figure_charges VALUES (?, ?, ?, ?, ?, ?, 0)", values)
+
+    def used_figures(self, partner: str, data_set: str, period_days: int, now_ms: int) -> FigureCost:
+        """Return what is reserved and charged in the period that ends today."""
+        with self._database.reading() as connection:
+            return self._used_figures(connection, partner, data_set, now_ms // DAY_MS - period_days + 1)
+
+    def charge(self, session: bytes, elements: int, now_ms: int, figures: FigureCost | None = None) -> None:
         """Turn a reservation into a charge, durably, before anything that depends on the data set leaves.
+
+        Args:
+            figures: of a count, a sum or a total: what its figures cost.
 
         Raises:
             ReservationError: nothing reserved, charged before, or more than was reserved.
@@ -137,18 +195,22 @@ class State:
             if changed != 1:
                 raise ReservationError(f"expected a reservation of at least {elements} elements, got none")
             connection.execute("UPDATE epoch_charges SET charged = 1 WHERE session = ?", (session,))
+            if figures is not None:
+                self._charge_figures(connection, session, figures)
 
     def release(self, session: bytes, now_ms: int) -> None:
         """Give back what a session reserved and never charged; a charge stays. Without a reservation, do nothing."""
         with self._at(now_ms) as connection:
             connection.execute("DELETE FROM budgets WHERE session = ? AND charged = 0", (session,))
             connection.execute("DELETE FROM epoch_charges WHERE session = ? AND charged = 0", (session,))
+            connection.execute("DELETE FROM figure_charges WHERE session = ? AND charged = 0", (session,))
 
     def release_all(self, now_ms: int) -> None:
         """Give back all reservations: a node does so when it starts, because sessions do not outlive it."""
         with self._at(now_ms) as connection:
             connection.execute("DELETE FROM budgets WHERE charged = 0")
             connection.execute("DELETE FROM epoch_charges WHERE charged = 0")
+            connection.execute("DELETE FROM figure_charges WHERE charged = 0")
 
     def reserve_in_epoch(self, session: bytes, epoch: EpochAccount, elements: int, now_ms: int) -> None:
         """Set elements of an epoch's cap aside for the evaluations of a question. `charge` and `release` cover them.
@@ -234,6 +296,7 @@ class State:
             # CLOCK_STEP_MS longer than valid: no clock that we accept can still accept the envelope.
             connection.execute("DELETE FROM nonces WHERE expires_ms < ?", (now_ms - CLOCK_STEP_MS,))
             connection.execute("DELETE FROM budgets WHERE day < ?", (now_ms // DAY_MS - 1,))
+            connection.execute("DELETE FROM figure_charges WHERE day < ?", (now_ms // DAY_MS - FIGURE_MEMORY_DAYS,))
             connection.execute("DELETE FROM seeds WHERE consumed_ms < ?", (now_ms - SEED_MEMORY_MS,))
             yield connection
 
@@ -245,6 +308,25 @@ class State:
             (now_ms // DAY_MS, partner, data_set),
         ).fetchone()
         return int(used)
+
+    @staticmethod
+    def _used_figures(connection: sqlite3.Connection, partner: str, data_set: str, first_day: int) -> FigureCost:
+        used = connection.execute(
+            "SELECT coalesce(sum(epsilon_millis), 0), coalesce(sum(exact), 0) FROM figure_charges "
+            "WHERE day >= ? AND partner = ? AND data_set = ?",
+            (first_day, partner, data_set),
+        ).fetchone()
+        return FigureCost(*used)
+
+    @staticmethod
+    def _charge_figures(connection: sqlite3.Connection, session: bytes, figures: FigureCost) -> None:
+        changed = connection.execute(
+            "UPDATE figure_charges SET epsilon_millis = ?, exact = ?, charged = 1 "
+            "WHERE session = ? AND charged = 0 AND epsilon_millis >= ? AND exact >= ?",
+            (figures.epsilon_millis, figures.exact, session, figures.epsilon_millis, figures.exact),
+        ).rowcount
+        if changed != 1:
+            raise ReservationError("expected a reservation for as much as the figures cost, got none")
 
     @staticmethod
     def _restored_ms(connection: sqlite3.Connection) -> int:

@@ -15,6 +15,7 @@ import nodes
 from nodes.errors import PermissionsError, RefusedByRulesError, RulesError
 from nodes.home import write_private
 from nodes.policy import (
+    AggregateLimits,
     Decision,
     Direction,
     Facts,
@@ -45,7 +46,10 @@ ALLOWED = Decision(True, Ground.ALLOWED, "north-asks-sanctions", Obligations(1_0
 
 
 def test_the_sample_allows_what_it_says() -> None:
-    assert [rule.id for rule in RULES] == ["never-wallets", "north-asks-sanctions", "east-keeps-an-index", "we-ask"]
+    assert [rule.id for rule in RULES] == [
+        "never-wallets", "north-asks-sanctions", "east-keeps-an-index", "customs-learn-figures", "we-ask",
+        "we-ask-for-figures",
+    ]  # fmt: skip
     assert decide(FACTS, RULES) == ALLOWED
     assert decide(FACTS, RULES).enforce() == ALLOWED.obligations
 
@@ -58,6 +62,7 @@ def test_the_sample_allows_what_it_says() -> None:
         {"partner": "FIU-EAST"},
         {"partner": "*"},
         {"query": "count"},
+        {"query": "totals"},
         {"reveals": "everything"},
         {"data_set": "sanction"},
         {"data_set": ""},
@@ -80,6 +85,31 @@ def test_a_question_within_an_epoch_is_not_one_with_fresh_keys() -> None:
         assert decide(replace(small, query=query), (RULES[1],)).ground is Ground.NO_RULE
     assert decide(small, RULES).rule_id == "north-asks-sanctions"
     assert decide(small, (RULES[2],)).ground is Ground.NO_RULE
+
+
+COUNT = replace(
+    FACTS, partner="customs-south", query="count", reveals="count", data_set="accounts", lists=(("iban", 7),),
+    per_person=1,
+)  # fmt: skip
+
+
+def test_figures_need_a_rule_that_says_how_closely() -> None:
+    """A rule for any query, written before there were figures, allows none of them; a refusing one refuses them too."""
+    told = decide(COUNT, RULES).enforce().aggregates
+    assert told == AggregateLimits(10, 0, 5, 1, 4, 8_000, 30)
+    rule = next(rule for rule in RULES if rule.id == "customs-learn-figures")
+    anything = replace(rule, queries=frozenset({"*"}), obligations=replace(rule.obligations, aggregates=None))
+    assert decide(COUNT, (anything,)) == Decision(False, Ground.NO_RULE)
+    assert decide(replace(COUNT, query="intersect"), (anything,)).allowed
+    assert decide(COUNT, (anything, rule)).rule_id == rule.id
+    assert decide(COUNT, (replace(anything, allow=False), rule)).ground is Ground.REFUSED_BY_RULE
+    assert anything.lacks(COUNT) == {"aggregates": "count"}
+
+
+def test_no_more_identifiers_of_a_person_count_than_the_rule_says() -> None:
+    assert decide(replace(COUNT, per_person=2), RULES) == Decision(
+        False, Ground.TOO_MANY_PER_PERSON, "customs-learn-figures"
+    )
 
 
 def test_no_rules_refuse_everything() -> None:
@@ -170,6 +200,49 @@ def test_every_key_of_a_rule_is_required() -> None:
             parse_rules(ONE.replace(line + "\n", "").encode())
 
 
+FIGURES = (
+    ONE.replace('["intersect"]', '["count"]')
+    + """
+[rules.aggregates]
+minimum = 10
+epsilon_millis = 0
+rounding = 5
+max_per_person = 1
+max_exact_answers = 4
+max_epsilon_millis = 8_000
+period_days = 30
+"""
+)
+
+
+def test_every_key_of_the_aggregates_is_required() -> None:
+    assert parse_rules(FIGURES.encode())[0].obligations.aggregates == AggregateLimits(10, 0, 5, 1, 4, 8_000, 30)
+    for line in FIGURES.partition("[rules.aggregates]\n")[2].splitlines():
+        with pytest.raises(RulesError, match="the key is required"):
+            parse_rules(FIGURES.replace(line + "\n", "").encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (FIGURES.partition("[rules.agg")[2], "", r"unclosed|expected valid TOML"),
+        ("[rules.aggregates]", "[rules.aggregate]", r"expected a table \[rules.aggregates\], since queries has count"),
+        ('effect = "allow"', 'effect = "refuse"', "in a rule that refuses, got one"),
+        ("minimum = 10", "minimum = 0", "a whole number from 1"),
+        ("rounding = 5", "rounding = -5", "out of range"),
+        ("max_per_person = 1", "max_per_person = 65", "from 1 to 64, got a number out of range"),
+        ("epsilon_millis = 0", "epsilon_millis = 0.5", "got a decimal number"),
+        ("period_days = 30", "period_days = 367", "from 1 to 366"),
+        ("period_days = 30", "period_days = 30\nmax_budget = 1", "only known keys"),
+        ("period_days = 30\n", "period_days = 3", "a line break behind the last line"),  # cut off in the number
+    ],
+)
+def test_each_mistake_in_the_aggregates_refuses_the_whole_file(old: str, new: str, message: str) -> None:
+    assert old in FIGURES
+    with pytest.raises(RulesError, match=message):
+        parse_rules(FIGURES.replace(old, new).encode())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -200,11 +273,18 @@ def test_each_mistake_refuses_the_whole_file(old: str, new: str, message: str) -
         parse_rules(ONE.replace(old, new).encode())
 
 
-def _allows(rules: tuple[Rule, ...], facts: Facts) -> tuple[bool, int, int]:
+def _allows(rules: tuple[Rule, ...], facts: Facts) -> tuple[int, ...]:
+    """Numbers that are greater where more is allowed."""
     decision = decide(facts, rules)
     if decision.obligations is None:
-        return (False, 0, 0)
-    return (True, decision.obligations.max_elements_per_day, decision.obligations.max_duration_ms)
+        return (False, *(-LARGE,) * 9)
+    told = decision.obligations.aggregates if facts.per_person else None
+    figures = (0,) * 7
+    if told is not None:
+        noise = -LARGE if told.epsilon_millis == 0 else -told.epsilon_millis
+        figures = (-told.minimum, -noise, -told.rounding, told.max_per_person, told.max_exact_answers,
+                   told.max_epsilon_millis, -told.period_days)  # fmt: skip
+    return (True, decision.obligations.max_elements_per_day, decision.obligations.max_duration_ms, *figures)
 
 
 def test_a_file_cut_off_anywhere_never_allows_more_than_the_whole() -> None:
@@ -216,8 +296,9 @@ def test_a_file_cut_off_anywhere_never_allows_more_than_the_whole() -> None:
         for kind in ("passport", "crypto-wallet")
         for size in (0, 1, 200_000, 200_001, 1_000_000)
     ]
+    asked += [replace(COUNT, direction=direction, per_person=number) for direction in Direction for number in (1, 4)]
     full = [_allows(RULES, facts) for facts in asked]
-    assert sum(allowed for allowed, _, _ in full) > 5
+    assert sum(allowed for allowed, *_ in full) > 7
     understood = 0
     for length in range(len(whole)):
         try:
@@ -231,6 +312,7 @@ def test_a_file_cut_off_anywhere_never_allows_more_than_the_whole() -> None:
     assert 0 < understood < len(whole)
 
 
+LARGE = 10**18
 WORDS = st.sampled_from(["a", "b", "c"])
 SELECTORS = st.one_of(st.just(frozenset({"*"})), st.frozensets(WORDS, min_size=1))
 
