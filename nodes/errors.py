@@ -369,6 +369,16 @@ class EpochDamagedError(NodeError):
     reason = Reason.STORAGE
 
 
+# Counts and sums
+
+
+class AggregateError(NodeError):
+    """A count or a sum names columns or values that records do not have. Told to a partner as policy."""
+
+    code = "bad-aggregate"
+    reason = Reason.POLICY
+
+
 # Results, hits, follow-up requests
 
 
