@@ -11,6 +11,8 @@ MAX_TOTAL: Final[int]
 NOTE_BYTES: Final[int]
 DST_NOTE: Final[str]
 BATCH_PROOF_DSTS: Final[list[str]]
+PROOF_DSTS: Final[list[str]]
+MAX_RANGE_BITS: Final[int]
 
 class NativeError(Exception):
     args: tuple[str, str, int | None]
@@ -65,3 +67,32 @@ def partial_decryptions(backend: str, ciphertexts: Buffer, secret_key: Buffer) -
 def open_shares(ciphertexts: Buffer, partials: list[Buffer]) -> bytes: ...
 def hashed_multiples(backend: str, data: Buffer, offsets: Buffer, dst: Buffer, key: Buffer) -> bytes: ...
 def shared_multiples(backend: str, elements: Buffer, key: Buffer) -> bytes: ...
+def prove_possession(secret_key: Buffer, proof_key: Buffer, context: Buffer) -> bytes: ...
+def verify_possession(public_key: Buffer, context: Buffer, proof: Buffer) -> None: ...
+def prove_products(
+    backend: str, secret_key: Buffer, proof_key: Buffer, context: Buffer, elements: Buffer, products: Buffer
+) -> bytes: ...
+def verify_products(
+    backend: str, public_key: Buffer, context: Buffer, elements: Buffer, products: Buffer, proof: Buffer
+) -> None: ...
+def prove_knowledge(
+    values: Buffer,
+    randomness_key: Buffer,
+    first: int,
+    proof_key: Buffer,
+    context: Buffer,
+    public_key: Buffer,
+    ciphertexts: Buffer,
+) -> bytes: ...
+def verify_knowledge(backend: str, context: Buffer, public_key: Buffer, ciphertexts: Buffer, proof: Buffer) -> None: ...
+def prove_ranges(
+    values: Buffer,
+    bounds: Buffer,
+    randomness_key: Buffer,
+    first: int,
+    proof_key: Buffer,
+    context: Buffer,
+    public_key: Buffer,
+    ciphertexts: Buffer,
+) -> bytes: ...
+def verify_ranges(context: Buffer, public_key: Buffer, ciphertexts: Buffer, bounds: Buffer, proof: Buffer) -> None: ...

@@ -56,5 +56,17 @@ BATCH_PROOF_STATEMENT: Final = "accord/v1/batch-proof-statement"  # w
 BATCH_PROOF_NONCE: Final = "accord/v1/batch-proof-nonce"  # t
 BATCH_PROOF_CHALLENGE: Final = "accord/v1/batch-proof-challenge"  # c
 
+# The proofs of psi.proofs. The native core has all but the first; a test compares them.
+PARTIALS: Final = "accord/v1/partial-decryptions"  # the statement's ctx in the batch proof
+POSSESSION_NONCE: Final = "accord/v1/possession-nonce"
+POSSESSION_CHALLENGE: Final = "accord/v1/possession-challenge"
+KNOWLEDGE_STATEMENT: Final = "accord/v1/knowledge-statement"
+KNOWLEDGE_NONCE: Final = "accord/v1/knowledge-nonce"
+KNOWLEDGE_CHALLENGE: Final = "accord/v1/knowledge-challenge"
+RANGE_STATEMENT: Final = "accord/v1/range-statement"
+RANGE_NONCE: Final = "accord/v1/range-nonce"
+RANGE_CHALLENGE: Final = "accord/v1/range-challenge"
+RANGE_GENERATORS: Final = "accord/v1/range-generators"
+
 # The first part of a note key's HKDF info. The native core has the same; a test compares them.
 NOTE: Final = "accord/v1/note"

@@ -45,6 +45,8 @@ TAG_BYTES: Final[int] = _native.TAG_BYTES
 MAX_INPUT_BYTES: Final[int] = _native.MAX_INPUT_BYTES
 MAX_TOTAL: Final[int] = _native.MAX_TOTAL
 BATCH_PROOF_DSTS: Final = tuple(_native.BATCH_PROOF_DSTS)
+PROOF_DSTS: Final = tuple(_native.PROOF_DSTS)
+MAX_RANGE_BITS: Final[int] = _native.MAX_RANGE_BITS
 
 _INDEXED: Final[dict[str, type[IndexedError]]] = {
     error.code: error
@@ -329,3 +331,86 @@ def shared_multiples(elements: Buffer, key: Buffer, *, backend: str | None = Non
     """psi.group.multiply_shared."""
     with _errors():
         return _native.shared_multiples(backend or _selected(), elements, key)
+
+
+def prove_possession(secret_key: Buffer, proof_key: Buffer, context: Buffer) -> bytes:
+    """psi.proofs.prove_possession."""
+    with _errors():
+        return _native.prove_possession(secret_key, proof_key, context)
+
+
+def verify_possession(public_key: Buffer, context: Buffer, proof: Buffer) -> None:
+    """psi.proofs.verify_possession."""
+    with _errors():
+        _native.verify_possession(public_key, context, proof)
+
+
+def prove_products(
+    secret_key: Buffer,
+    proof_key: Buffer,
+    context: Buffer,
+    elements: Buffer,
+    products: Buffer,
+    *,
+    backend: str | None = None,
+) -> bytes:
+    """The batch proof that each product is the key times its element. See psi.proofs.prove_partials."""
+    with _errors():
+        return _native.prove_products(backend or _selected(), secret_key, proof_key, context, elements, products)
+
+
+def verify_products(
+    public_key: Buffer,
+    context: Buffer,
+    elements: Buffer,
+    products: Buffer,
+    proof: Buffer,
+    *,
+    backend: str | None = None,
+) -> None:
+    """See psi.proofs.verify_partials."""
+    with _errors():
+        _native.verify_products(backend or _selected(), public_key, context, elements, products, proof)
+
+
+def prove_knowledge(
+    values: Buffer,
+    randomness_key: Buffer,
+    first: int,
+    proof_key: Buffer,
+    context: Buffer,
+    public_key: Buffer,
+    ciphertexts: Buffer,
+) -> bytes:
+    """psi.proofs.prove_knowledge."""
+    with _errors():
+        return _native.prove_knowledge(values, randomness_key, first, proof_key, context, public_key, ciphertexts)
+
+
+def verify_knowledge(
+    context: Buffer, public_key: Buffer, ciphertexts: Buffer, proof: Buffer, *, backend: str | None = None
+) -> None:
+    """psi.proofs.verify_knowledge."""
+    with _errors():
+        _native.verify_knowledge(backend or _selected(), context, public_key, ciphertexts, proof)
+
+
+def prove_ranges(
+    values: Buffer,
+    bounds: Buffer,
+    randomness_key: Buffer,
+    first: int,
+    proof_key: Buffer,
+    context: Buffer,
+    public_key: Buffer,
+    ciphertexts: Buffer,
+) -> bytes:
+    """psi.proofs.prove_ranges; bounds are n x (low, high) as int64."""
+    with _errors():
+        return _native.prove_ranges(values, bounds, randomness_key, first, proof_key, context, public_key, ciphertexts)
+
+
+def verify_ranges(context: Buffer, public_key: Buffer, ciphertexts: Buffer, bounds: Buffer, proof: Buffer) -> None:
+    """psi.proofs.verify_ranges; bounds are n x (low, high) as int64."""
+    with _errors():
+        _native.verify_ranges(context, public_key, ciphertexts, bounds, proof)

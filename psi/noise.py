@@ -48,7 +48,7 @@ def discrete_laplace(key: bytes, first: int, count: int, sensitivity: int, epsil
     Security: variable time. Duration and noise are related, so draw noise before its answer is due, never
         between a partner's message and the reply to it.
     Cost: about 20 us a sample.
-    Spec: docs/protocol.md, noise.
+    Spec: docs/protocol.md, proofs and noise.
     """
     numerator, denominator = _scale(sensitivity, epsilon_millis)
     if len(key) != STREAM_KEY_BYTES:

@@ -47,7 +47,7 @@ impl Statement<'_> {
 }
 
 /// d_i = little-endian 16-byte word i of ChaCha20(key w[0..32], nonce 0)
-fn weights(w: &Bytes64, count: usize) -> Result<Vec<[u8; 16]>, Error> {
+pub(crate) fn weights(w: &Bytes64, count: usize) -> Result<Vec<[u8; 16]>, Error> {
     let mut weights = vec![[0u8; 16]; count];
     let mut key = [0u8; 32];
     key.copy_from_slice(&w[..32]);
@@ -55,7 +55,7 @@ fn weights(w: &Bytes64, count: usize) -> Result<Vec<[u8; 16]>, Error> {
     Ok(weights)
 }
 
-fn weighted_sum(
+pub(crate) fn weighted_sum(
     backend: &dyn Backend,
     weights: &[[u8; 16]],
     list: &'static str,
@@ -121,7 +121,7 @@ pub fn verify(
 }
 
 /// The two scalars of a proof, if both are canonical.
-fn parse(proof: &[u8]) -> Option<(Scalar, Scalar)> {
+pub(crate) fn parse(proof: &[u8]) -> Option<(Scalar, Scalar)> {
     let ([c, s], []) = proof.as_chunks::<32>() else { return None };
     let canonical = |half: &Bytes32| Option::<Scalar>::from(Scalar::from_canonical_bytes(*half));
     canonical(c).zip(canonical(s))

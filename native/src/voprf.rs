@@ -116,7 +116,8 @@ pub fn tags(
     .map_err(|rejected| rejected.in_list("items"))
 }
 
-fn check_chunk(count: usize) -> Result<(), Error> {
+/// A proof is about one element at least, and about as many as a full chunk has at most.
+pub(crate) fn check_chunk(count: usize) -> Result<(), Error> {
     if (1..=CHUNK_ELEMENTS).contains(&count) {
         return Ok(());
     }

@@ -7,6 +7,7 @@ mod buffers;
 mod elgamal;
 mod group;
 mod oprf;
+mod proofs;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -54,8 +55,10 @@ mod _native {
 
     use crate::elgamal;
     use crate::items;
+    use crate::knowledge;
     use crate::notes;
     use crate::proof;
+    use crate::range;
     use crate::voprf;
 
     #[pymodule_export]
@@ -74,6 +77,11 @@ mod _native {
     #[pymodule_export]
     use super::oprf::{blind, evaluate, open_notes, public_key, seal_notes, tags, verify_and_finalize};
     #[pymodule_export]
+    use super::proofs::{
+        prove_knowledge, prove_possession, prove_products, prove_ranges, verify_knowledge, verify_possession,
+        verify_products, verify_ranges,
+    };
+    #[pymodule_export]
     use super::{available_backends, known_backends};
 
     #[pymodule_init]
@@ -84,6 +92,21 @@ mod _native {
         module.add("MAX_TOTAL", elgamal::MAX_TOTAL)?;
         module.add("NOTE_BYTES", notes::NOTE_BYTES)?;
         module.add("DST_NOTE", notes::DST_NOTE)?;
+        module.add("MAX_RANGE_BITS", range::MAX_BITS)?;
+        module.add(
+            "PROOF_DSTS",
+            [
+                knowledge::DST_POSSESSION_NONCE,
+                knowledge::DST_POSSESSION_CHALLENGE,
+                knowledge::DST_STATEMENT,
+                knowledge::DST_NONCE,
+                knowledge::DST_CHALLENGE,
+                range::DST_STATEMENT,
+                range::DST_NONCE,
+                range::DST_CHALLENGE,
+                range::DST_GENERATORS,
+            ],
+        )?;
         module.add("BATCH_PROOF_DSTS", [proof::DST_STATEMENT, proof::DST_NONCE, proof::DST_CHALLENGE])
     }
 }

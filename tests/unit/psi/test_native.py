@@ -56,6 +56,17 @@ def test_a_caller_can_name_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_native_code_and_psi_list_the_same_tags() -> None:
     ours = (dst.BATCH_PROOF_STATEMENT, dst.BATCH_PROOF_NONCE, dst.BATCH_PROOF_CHALLENGE)
     assert ours == native.BATCH_PROOF_DSTS
+    assert native.PROOF_DSTS == (
+        dst.POSSESSION_NONCE,
+        dst.POSSESSION_CHALLENGE,
+        dst.KNOWLEDGE_STATEMENT,
+        dst.KNOWLEDGE_NONCE,
+        dst.KNOWLEDGE_CHALLENGE,
+        dst.RANGE_STATEMENT,
+        dst.RANGE_NONCE,
+        dst.RANGE_CHALLENGE,
+        dst.RANGE_GENERATORS,
+    )
 
 
 def test_every_native_code_has_its_error() -> None:
