@@ -18,7 +18,7 @@ from typing import Final
 
 import pytest
 
-from protocol.messages import Reveals
+from protocol.messages import REVEALED, Query, Reveals
 from tests.forgeries import FORGED_CODES, forgeries
 from tests.mutations import EXPECTED_CODES, MUTATIONS, Mutation
 from tests.sim.epochs import North, South, ask_within, sync
@@ -63,7 +63,7 @@ def question_in_epoch() -> Simulation:
 
 
 FLOWS: Final[dict[str, Callable[[], Simulation]]] = {
-    **{reveals.value: partial(intersect, reveals) for reveals in Reveals},
+    **{reveals.value: partial(intersect, reveals) for reveals in REVEALED[Query.INTERSECT]},
     "epoch-sync": synchronisation,
     "epoch-intersect": question_in_epoch,
 }
