@@ -125,10 +125,10 @@ class NodeUnderTest:
     def wait_until_ready(self) -> None:
         self.wait_for_log("event=ready")
 
-    def wait_for_log(self, text: str) -> None:
-        """Wait until the process that runs has logged this."""
+    def wait_for_log(self, text: str, begin: int = 0) -> None:
+        """Wait until the process that runs has logged this, `begin` characters or more into the log."""
         deadline = time.monotonic() + READY_SECONDS
-        while text not in self.log_text()[self.log_begin :]:
+        while text not in self.log_text()[max(begin, self.log_begin) :]:
             assert self.process is not None
             assert self.process.poll() is None, self.log_text()[-3000:]
             assert time.monotonic() < deadline, self.log_text()[-3000:]

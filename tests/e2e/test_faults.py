@@ -144,7 +144,7 @@ def test_a_killed_node(pair: Pair, totals: dict[str, int], phase: str, victim: s
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_operator_who_gives_up(pair: Pair, totals: dict[str, int], how: signal.Signals) -> None:
-    known = known_rows(pair)
+    known, north_begun, south_begun = known_rows(pair), len(pair.north.log_text()), len(pair.south.log_text())
     pair.proxy.hold_at(*offset(totals, "evaluating"))
     asking = pair.north.ask_meanwhile("south")
     assert pair.proxy.reached.wait(20)
@@ -158,7 +158,8 @@ def test_an_operator_who_gives_up(pair: Pair, totals: dict[str, int], how: signa
         assert outcome.code == 10, outcome.err
         assert "the partner is told" in outcome.err
         assert json.loads(outcome.err.splitlines()[-1])["error"]["code"] == "cancelled"
-    pair.south.wait_for_log("aborted-by-partner: cancelled")
+    pair.north.wait_for_log("outcome=cancelled", north_begun)
+    pair.south.wait_for_log("aborted-by-partner: cancelled", south_begun)
     north, south = settled(pair, known)
     assert north[-1]["reason"] == "cancelled"
     assert south[-1]["reason"] == "aborted-by-partner: cancelled"
