@@ -30,9 +30,10 @@ from psi import NOTE_BYTES, Items, backend
 
 NOTICE: Final = "Leads, not identities: a hit says only that both lists hold the same identifier."
 MAX_RECORDS_PER_HIT: Final = 1_000  # that a result lists: what more records hold tells nobody apart
-RECORDS_AT_ONCE: Final = 1 << 15
+RECORDS_AT_ONCE: Final = 1 << 16  # they lie in the order of their source, so each time all of the file may be read
 RECORD_BYTES_AT_ONCE: Final = 1 << 23
 _BLANK: Final = ord(" ")
+_QUOTE: Final = ord('"')
 _PLAIN: Final = np.array([chr(byte).isprintable() and byte < 0x7F and chr(byte) not in '"\\' for byte in range(256)])
 _to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -78,8 +79,8 @@ def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: s
     return {**summary, "file": str(path)}
 
 
-def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterator[list[bytes]]:
-    """Yield the hits as JSON objects, kind by kind and in ascending order, some at a time."""
+def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterator[bytes]:
+    """Yield the hits, kind by kind and in ascending order, some at a time: a comma, a new line, a JSON object."""
     nothing = [b""] * len(kinds)
     for kind, own, notes, authentic in zip(
         kinds, answer.rows, answer.notes or nothing, answer.authentic or nothing, strict=True
@@ -92,31 +93,34 @@ def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterato
         bounds = np.flatnonzero(np.diff(ends // at_once)) + 1
         for first, end in pairwise([0, *bounds.tolist(), len(rows)] if len(rows) else []):
             some_notes = notes[first * NOTE_BYTES : end * NOTE_BYTES]
-            yield _some_hits(
-                snapshot, kind, rows[first:end], counts[first:end].tolist(), some_notes, authentic[first:end]
-            )
+            yield _some_hits(snapshot, kind, rows[first:end], counts[first:end], some_notes, authentic[first:end])
 
 
 def _some_hits(
-    snapshot: Snapshot, kind: str, rows: NDArray[Any], counts: list[int], notes: bytes, authentic: bytes
-) -> list[bytes]:
+    snapshot: Snapshot, kind: str, rows: NDArray[Any], counts: NDArray[Any], notes: bytes, authentic: bytes
+) -> bytes:
+    """Lay out the parts of all hits in one column, begin, identifier, records behind commas, tail, and join it."""
     holders = snapshot.holders(kind, rows, MAX_RECORDS_PER_HIT)
-    records = snapshot.record_texts(holders.numbers)
-    begin = f'{{"kind":"{kind}","strength":"{KINDS[kind].strength.value}","identifier":'.encode()
+    held = np.diff(holders.bounds)
     tails = [b"]}"] * len(rows)
     if notes:
         texts = (decode_note(notes[at : at + NOTE_BYTES]) for at in range(0, len(notes), NOTE_BYTES))
         tails = [b'],"note":%b}' % _to_json(text).encode() for text in texts]
     for hit in np.flatnonzero(np.frombuffer(authentic, np.uint8) == 0).tolist():
         tails[hit] = b'],"note":null,"note_authentic":false}'
-    for hit in np.flatnonzero(np.diff(holders.bounds) < counts).tolist():
+    for hit in np.flatnonzero(held < counts).tolist():
         tails[hit] = b'],"records_in_all":%d%b' % (counts[hit], tails[hit][1:])
-    return [
-        b'%b%b,"records":[%b%b' % (begin, text, b",".join(records[first:end]), tail)
-        for text, (first, end), tail in zip(
-            _identifiers(snapshot.pick(kind, rows)), pairwise(holders.bounds.tolist()), tails, strict=True
-        )
-    ]
+    hits, records = np.arange(len(rows)), np.arange(len(holders.numbers))
+    begins = 3 * hits + 2 * holders.bounds[:-1]
+    commas = 3 * np.repeat(hits, held) + 2 * records + 2
+    parts = np.empty(3 * len(hits) + 2 * len(records), np.object_)
+    parts[begins] = f',\n  {{"kind":"{kind}","strength":"{KINDS[kind].strength.value}","identifier":'.encode()
+    parts[begins + 1] = _identifiers(snapshot.pick(kind, rows))
+    parts[commas] = b","
+    parts[commas + 1] = snapshot.record_texts(holders.numbers)
+    parts[begins + 2] = b',"records":['  # instead of the first record's comma
+    parts[3 * hits + 2 * holders.bounds[1:] + 2] = tails
+    return b"".join(parts.tolist())
 
 
 def _identifiers(items: Items) -> list[bytes]:
@@ -124,8 +128,8 @@ def _identifiers(items: Items) -> list[bytes]:
     canonical = bytes(items.data)
     offsets = np.frombuffer(bytes(items.offsets), "<u4").astype(np.int64)
     starts, ends = offsets[:-1], offsets[1:]
-    data = np.frombuffer(canonical, np.uint8).copy()
-    data[starts] = _BLANK  # the tag
+    data = np.frombuffer(canonical + b" ", np.uint8).copy()
+    data[offsets] = _BLANK  # the tags, and behind the last
     at, stop = starts + 1, ends
     while len(at := at[going := at < stop]):
         stop = stop[going]
@@ -133,8 +137,9 @@ def _identifiers(items: Items) -> list[bytes]:
         data[at] = _BLANK
         at = at + 1 + length
     odd = np.searchsorted(offsets, np.flatnonzero(~_PLAIN[data]), "right") - 1
+    data[starts + 1] = data[offsets] = _QUOTE  # in place of the first length, and of the tag that follows
     shown = data.tobytes()
-    texts = [b'"%b"' % shown[first:end] for first, end in zip((starts + 2).tolist(), ends.tolist(), strict=True)]
+    texts = [shown[first:end] for first, end in zip((starts + 1).tolist(), (ends + 1).tolist(), strict=True)]
     for item in np.unique(odd).tolist():
         fields = split_canonical(canonical[starts[item] : ends[item]])
         texts[item] = _to_json(" ".join(map(_shown, fields))).encode()
@@ -148,7 +153,7 @@ def _shown(field: bytes) -> str:
     return field.hex()
 
 
-def _write(path: Path, summary: dict[str, Any], hits: Iterator[list[bytes]]) -> None:
+def _write(path: Path, summary: dict[str, Any], hits: Iterator[bytes]) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
@@ -167,11 +172,11 @@ def _write(path: Path, summary: dict[str, Any], hits: Iterator[list[bytes]]) -> 
         raise StorageError(f"expected to write the result, got: {cause.strerror}") from None
 
 
-def _write_json(file: BinaryIO, summary: dict[str, Any], hits: Iterator[list[bytes]]) -> None:
+def _write_json(file: BinaryIO, summary: dict[str, Any], hits: Iterator[bytes]) -> None:
     """One JSON object whose last key is the list of hits, one a line."""
     file.write((json.dumps(summary, ensure_ascii=False, indent=1).removesuffix("\n}") + ',\n "hits": [').encode())
-    separator = b"\n  "
+    comma = b","
     for some in hits:
-        file.write(separator + b",\n  ".join(some))
-        separator = b",\n  "
+        file.write(memoryview(some)[len(comma) :])
+        comma = b""
     file.write(b"\n ]\n}\n")

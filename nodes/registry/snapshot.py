@@ -184,7 +184,7 @@ class Snapshot:
             raise self._damaged("offsets")
         place = self._kinds[kind]["data"] if len(starts) else 0
         return Items(
-            b"".join(self._ranges(place + starts, place + ends)),
+            self._joined(place + starts, place + ends),
             np.concatenate(([0], np.cumsum(ends - starts))).astype("<u4").tobytes(),
         )
 
@@ -198,7 +198,7 @@ class Snapshot:
         starts, ends = self._held(kind, rows)
         ends = np.minimum(ends, starts + most)
         place = self._kinds[kind]["holders"] if len(starts) else 0
-        numbers = np.frombuffer(b"".join(self._ranges(place + 4 * starts, place + 4 * ends)), dtype="<u4")
+        numbers = np.frombuffer(self._joined(place + 4 * starts, place + 4 * ends), dtype="<u4")
         return Holders(np.concatenate(([0], np.cumsum(ends - starts))), numbers.astype(np.int64))
 
     def record_texts(self, numbers: Numbers) -> list[bytes]:
@@ -212,8 +212,8 @@ class Snapshot:
         starts, ends = self._neighbours(self.record_bytes, np.dtype("<u8"), distinct)
         if np.any(ends <= starts) or np.any(ends > self.record_bytes):
             raise self._damaged("record offsets")
-        texts = self._ranges(starts, ends)
-        return [texts[place] for place in places.tolist()]
+        texts: list[bytes] = np.array(self._ranges(starts, ends), np.object_)[places].tolist()
+        return texts
 
     def record_columns(self, block: range) -> RecordColumns:
         """Return whom the records of a block are about, and their transactions if any record has one.
@@ -356,16 +356,30 @@ class Snapshot:
         return starts, ends
 
     def _ranges(self, starts: Numbers, ends: Numbers) -> list[bytes]:
-        """Return the bytes of ranges of the file that follow each other."""
+        """Return the bytes of each of the ranges of the file that follow each other."""
+        found: list[bytes] = []
+        for block, firsts, lasts in self._blocks_of(starts, ends):
+            found += [block[a:b] for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)]
+        return found
+
+    def _joined(self, starts: Numbers, ends: Numbers) -> bytes:
+        """Return the bytes of ranges of the file that follow each other, none of them empty, end to end."""
+        found: list[bytes] = []
+        for block, firsts, lasts in self._blocks_of(starts, ends):
+            edges = np.zeros(len(block) + 1, np.int8)
+            edges[firsts] += 1
+            edges[lasts] -= 1
+            inside = np.cumsum(edges[:-1], dtype=np.int8).view(np.bool_)
+            found.append(np.frombuffer(block, np.uint8)[inside].tobytes())
+        return b"".join(found)
+
+    def _blocks_of(self, starts: Numbers, ends: Numbers) -> Iterator[tuple[bytes, Numbers, Numbers]]:
+        """Yield parts of the file that hold the ranges, with where the ranges start and end in each."""
         if np.any(starts[1:] < ends[:-1]):
             raise self._damaged("order of offsets")
-        found: list[bytes] = []
         for first, end in _runs(starts):
             base = int(starts[first])
-            block = self._file.read(base, int(ends[end - 1]) - base)
-            pairs = zip((starts[first:end] - base).tolist(), (ends[first:end] - base).tolist(), strict=True)
-            found += [block[a:b] for a, b in pairs]
-        return found
+            yield self._file.read(base, int(ends[end - 1]) - base), starts[first:end] - base, ends[first:end] - base
 
     def _record(self, text: bytes) -> Record:
         try:

@@ -169,7 +169,7 @@ def test_memory_does_not_grow_with_the_answer(tmp_path: Path, monkeypatch: pytes
 
 def test_a_result_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     def hits():
-        yield [b"{}"]
+        yield b",\n  {}"
         raise OSError(28, "No space left on device")
 
     with pytest.raises(StorageError, match="No space left"):
