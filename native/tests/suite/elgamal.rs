@@ -1,6 +1,6 @@
 //! Every ElGamal kernel of every backend that runs here, against curve25519-dalek one entry at a time.
 
-use _native::backend::{Backend, Bytes32, PublicKeyTable, available};
+use _native::backend::{Bytes32, PublicKeyTable, available};
 use _native::elgamal::{self, Ciphertext, MAX_TOTAL, Rows};
 use _native::error::{Error, Rejected};
 use _native::hash::Expander;
