@@ -4,6 +4,7 @@
 //! is [`crate::parallel`]'s work, which hands out blocks of [`crate::parallel::BLOCK`] entries (a multiple of
 //! eight) as far as the batch reaches; a kernel accepts any length, including none.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable};
@@ -91,8 +92,14 @@ pub trait Backend: elgamal::Kernels + Send + Sync {
     /// H(x_i) + r_i * G.
     fn blind(&self, items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32]);
 
+    /// Decodes public elements once for several steps. Not on one thread: all cores share the result, so they share its work.
+    fn decode_batch<'a>(&self, elements: &'a [Bytes32]) -> Result<Box<dyn Decoded + 'a>, Rejected>;
+
     /// k * P_i.
-    fn evaluate(&self, k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected>;
+    fn evaluate(&self, k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
+        self.decode_batch(elements)?.evaluate(0..elements.len(), k, out);
+        Ok(())
+    }
 
     /// s_i * P_i. A product may be the identity, if s_i is zero.
     fn multiply(&self, scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32])
@@ -120,25 +127,37 @@ pub trait Backend: elgamal::Kernels + Send + Sync {
         out: &mut [Bytes64],
     ) -> Result<(), Rejected>;
 
-    /// Finalize(x_i, E_i - r_i * pk), for evaluations that have been verified.
-    fn finalize(
-        &self,
-        items: Items<'_>,
-        blinds: &[Scalar],
-        pk: &PublicKeyTable,
-        evaluated: &[Bytes32],
-        out: &mut [Bytes64],
-    ) -> Result<(), Rejected>;
-
     /// The sum of w_i * P_i, weights little-endian. Variable time: weights and elements are public.
     fn vartime_weighted_sum(
         &self,
         weights: &[[u8; 16]],
         elements: &[Bytes32],
-    ) -> Result<RistrettoPoint, Rejected>;
+    ) -> Result<RistrettoPoint, Rejected> {
+        Ok(self.decode_batch(elements)?.vartime_weighted_sum(0..elements.len(), weights))
+    }
 
     /// Replaces each scalar by its inverse; rejects zero.
     fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected>;
+}
+
+/// Elements that a backend has decoded and found good: kernels on one thread, each on a range of them. `out` and the other
+/// slices have the range's length.
+pub trait Decoded: Send + Sync {
+    /// k * P_i.
+    fn evaluate(&self, range: Range<usize>, k: &Scalar, out: &mut [Bytes32]);
+
+    /// Finalize(x_i, P_i - r_i * pk), for evaluations that have been verified.
+    fn finalize(
+        &self,
+        range: Range<usize>,
+        items: Items<'_>,
+        blinds: &[Scalar],
+        pk: &PublicKeyTable,
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected>;
+
+    /// The sum of w_i * P_i, weights little-endian. Variable time: weights and elements are public.
+    fn vartime_weighted_sum(&self, range: Range<usize>, weights: &[[u8; 16]]) -> RistrettoPoint;
 }
 
 /// Every backend, fastest first.

@@ -9,7 +9,7 @@ use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, decode};
 use crate::error::Error;
 use crate::hash::{length_prefixed, to_scalar};
 use crate::keystream::StreamKey;
-use crate::proof::{parse, weighted_sum, weights};
+use crate::proof::{Elements, parse, weights};
 use crate::voprf::{check_chunk, expect_count, private_key};
 
 /// Domain separation; psi/dst.py lists the same.
@@ -174,8 +174,9 @@ pub fn verify(
     let weights = challenge(&e, commitment, ciphertexts.len())?;
     let (first, second) = components(ciphertexts);
     // z_rho*G = T_1 + sum d_i*A_i and z_v*G + z_rho*pk = T_2 + sum d_i*B_i
-    let firsts = t_1 + weighted_sum(backend, &weights, "first components", &first)?;
-    let seconds = t_2 + weighted_sum(backend, &weights, "second components", &second)?;
+    let sum = |list, elements| Elements::decode(backend, list, elements)?.vartime_weighted_sum(&weights);
+    let firsts = t_1 + sum("first components", &first)?;
+    let seconds = t_2 + sum("second components", &second)?;
     let known = RistrettoPoint::mul_base(&z_rho) == firsts
         && RistrettoPoint::vartime_double_scalar_mul_basepoint(&z_rho, pk.point(), &z_v) == seconds;
     if known { Ok(()) } else { Err(Error::BadProof) }

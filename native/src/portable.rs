@@ -5,16 +5,19 @@
 
 mod elgamal;
 
+use std::ops::Range;
+
 use curve25519_dalek::ristretto::CompressedRistretto;
-use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use curve25519_dalek::traits::{Identity, IsIdentity, VartimeMultiscalarMul};
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, decode, is_identity};
+use crate::backend::{Backend, Bytes32, Bytes64, Decoded, PublicKeyTable, decode, is_identity};
 use crate::error::Rejected;
 use crate::hash::{self, Expander};
 use crate::items::Items;
 use crate::keystream::nonzero;
+use crate::parallel;
 
 /// The encoding of the identity (RFC 9496, appendix A.1).
 const IDENTITY: Bytes32 = [0; 32];
@@ -26,9 +29,49 @@ fn hashed<'a>(items: &'a Items<'_>, dst: &'a Expander) -> impl Iterator<Item = R
     items.iter().map(|item| RistrettoPoint::from_uniform_bytes(&dst.uniform(item)))
 }
 
-fn decode_all(elements: &[Bytes32]) -> Result<Vec<RistrettoPoint>, Rejected> {
-    let decoded = |(index, element)| decode(element).ok_or(Rejected::bad_element(index));
-    elements.iter().enumerate().map(decoded).collect()
+/// Decoded elements as curve25519-dalek keeps them.
+struct Points(Vec<RistrettoPoint>);
+
+impl Points {
+    fn decode(elements: &[Bytes32]) -> Result<Self, Rejected> {
+        let mut points = vec![RistrettoPoint::identity(); elements.len()];
+        parallel::blocks(&mut points, |range, points| {
+            for (index, (point, element)) in points.iter_mut().zip(&elements[range]).enumerate() {
+                *point = decode(element).ok_or(Rejected::bad_element(index))?;
+            }
+            Ok(())
+        })?;
+        Ok(Self(points))
+    }
+}
+
+impl Decoded for Points {
+    fn evaluate(&self, range: Range<usize>, k: &Scalar, out: &mut [Bytes32]) {
+        let half = Zeroizing::new(k.div_by_2());
+        let points = self.0[range].iter().map(|point| point * *half).collect();
+        store(&encode_doubles(points), out);
+    }
+
+    fn finalize(
+        &self,
+        range: Range<usize>,
+        items: Items<'_>,
+        blinds: &[Scalar],
+        pk: &PublicKeyTable,
+        out: &mut [Bytes64],
+    ) -> Result<(), Rejected> {
+        let table = pk.portable();
+        let mut unblinded = Zeroizing::new(vec![IDENTITY; range.len()]);
+        for ((unblinded, point), blind) in unblinded.iter_mut().zip(&self.0[range]).zip(blinds) {
+            *unblinded = (point - table * blind).compress().0;
+        }
+        finalize_all(items, &unblinded, out)
+    }
+
+    fn vartime_weighted_sum(&self, range: Range<usize>, weights: &[[u8; 16]]) -> RistrettoPoint {
+        let scalars = weights.iter().map(|weight| Scalar::from(u128::from_le_bytes(*weight)));
+        RistrettoPoint::vartime_multiscalar_mul(scalars, &self.0[range])
+    }
 }
 
 /// Encodes 2 * P for each point P, and forgets the points.
@@ -92,12 +135,8 @@ impl Backend for Portable {
         }
     }
 
-    fn evaluate(&self, k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
-        let half = Zeroizing::new(k.div_by_2());
-        let mut points = decode_all(elements)?;
-        points.iter_mut().for_each(|point| *point *= &*half);
-        store(&encode_doubles(points), out);
-        Ok(())
+    fn decode_batch<'a>(&self, elements: &'a [Bytes32]) -> Result<Box<dyn Decoded + 'a>, Rejected> {
+        Ok(Box::new(Points::decode(elements)?))
     }
 
     fn multiply(
@@ -106,7 +145,7 @@ impl Backend for Portable {
         elements: &[Bytes32],
         out: &mut [Bytes32],
     ) -> Result<(), Rejected> {
-        let mut points = decode_all(elements)?;
+        let Points(mut points) = Points::decode(elements)?;
         for (point, scalar) in points.iter_mut().zip(scalars) {
             *point *= &*Zeroizing::new(scalar.div_by_2());
         }
@@ -141,35 +180,6 @@ impl Backend for Portable {
         let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
         self.multiples(items, dst, k, &mut elements)?;
         finalize_all(items, &elements, out)
-    }
-
-    fn finalize(
-        &self,
-        items: Items<'_>,
-        blinds: &[Scalar],
-        pk: &PublicKeyTable,
-        evaluated: &[Bytes32],
-        out: &mut [Bytes64],
-    ) -> Result<(), Rejected> {
-        let table = pk.portable();
-        let mut unblinded = Zeroizing::new(vec![IDENTITY; evaluated.len()]);
-        for (index, ((unblinded, evaluated), blind)) in
-            unblinded.iter_mut().zip(evaluated).zip(blinds).enumerate()
-        {
-            let point = decode(evaluated).ok_or(Rejected::bad_element(index))?;
-            *unblinded = (point - table * blind).compress().0;
-        }
-        finalize_all(items, &unblinded, out)
-    }
-
-    fn vartime_weighted_sum(
-        &self,
-        weights: &[[u8; 16]],
-        elements: &[Bytes32],
-    ) -> Result<RistrettoPoint, Rejected> {
-        let points = decode_all(elements)?;
-        let scalars = weights.iter().map(|weight| Scalar::from(u128::from_le_bytes(*weight)));
-        Ok(RistrettoPoint::vartime_multiscalar_mul(scalars, &points))
     }
 
     fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected> {

@@ -4,12 +4,14 @@
 //! Unlike RFC 9497's, every weight depends on the whole chunk, so that a prover cannot search for wrong
 //! evaluations whose errors cancel.
 
+use std::ops::Range;
+
 use curve25519_dalek::traits::VartimeMultiscalarMul;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
-use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
+use crate::backend::{Backend, Bytes32, Bytes64, Decoded, PublicKeyTable};
 use crate::error::Error;
 use crate::hash::{length_prefixed, to_scalar};
 use crate::keystream::StreamKey;
@@ -19,6 +21,32 @@ use crate::parallel;
 pub const DST_STATEMENT: &str = "accord/v1/batch-proof-statement";
 pub const DST_NONCE: &str = "accord/v1/batch-proof-nonce";
 pub const DST_CHALLENGE: &str = "accord/v1/batch-proof-challenge";
+
+/// One list of a chunk: as it was sent, to be hashed, and decoded, to be computed with.
+pub struct Elements<'a> {
+    list: &'static str,
+    encoded: &'a [Bytes32],
+    decoded: Box<dyn Decoded + 'a>,
+}
+
+impl<'a> Elements<'a> {
+    /// Refuses bad elements; `list` is what the error calls them.
+    pub fn decode(backend: &dyn Backend, list: &'static str, encoded: &'a [Bytes32]) -> Result<Self, Error> {
+        let decoded = backend.decode_batch(encoded).map_err(|rejected| rejected.in_list(list))?;
+        Ok(Self { list, encoded, decoded })
+    }
+
+    pub fn decoded(&self) -> &dyn Decoded {
+        &*self.decoded
+    }
+
+    /// The sum of w_i * P_i.
+    pub(crate) fn vartime_weighted_sum(&self, weights: &[[u8; 16]]) -> Result<RistrettoPoint, Error> {
+        let part =
+            |range: Range<usize>| Ok(self.decoded.vartime_weighted_sum(range.clone(), &weights[range]));
+        parallel::sum(self.encoded.len(), part).map_err(|rejected| rejected.in_list(self.list))
+    }
+}
 
 /// What a proof is about, besides the elements: its place in the session, and the key.
 pub struct Statement<'a> {
@@ -55,18 +83,6 @@ pub(crate) fn weights(w: &Bytes64, count: usize) -> Result<Vec<[u8; 16]>, Error>
     Ok(weights)
 }
 
-pub(crate) fn weighted_sum(
-    backend: &dyn Backend,
-    weights: &[[u8; 16]],
-    list: &'static str,
-    elements: &[Bytes32],
-) -> Result<RistrettoPoint, Error> {
-    let part = |range: std::ops::Range<usize>| {
-        backend.vartime_weighted_sum(&weights[range.clone()], &elements[range])
-    };
-    parallel::sum(elements.len(), part).map_err(|rejected| rejected.in_list(list))
-}
-
 /// c = SHA-512(LP(DST, w, M, Z, t*G, t*M)) mod l
 fn challenge(w: &Bytes64, m: &Bytes32, z: &Bytes32, t_g: &RistrettoPoint, t_m: &RistrettoPoint) -> Scalar {
     let parts: [&[u8]; 6] = [DST_CHALLENGE.as_bytes(), w, m, z, &t_g.compress().0, &t_m.compress().0];
@@ -75,16 +91,15 @@ fn challenge(w: &Bytes64, m: &Bytes32, z: &Bytes32, t_g: &RistrettoPoint, t_m: &
 
 /// Proves that evaluated = k * blinded, entry by entry. Constant time in `k` and the nonce.
 pub fn prove(
-    backend: &dyn Backend,
     k: &Scalar,
     proof_key: &StreamKey,
     statement: &Statement<'_>,
-    blinded: &[Bytes32],
+    blinded: &Elements<'_>,
     evaluated: &[Bytes32],
 ) -> Result<Bytes64, Error> {
-    let w = statement.bind(blinded, evaluated);
+    let w = statement.bind(blinded.encoded, evaluated);
     // M = sum d_i * C_i, Z = k * M
-    let m_point = weighted_sum(backend, &weights(&w, blinded.len())?, "blinded", blinded)?;
+    let m_point = blinded.vartime_weighted_sum(&weights(&w, evaluated.len())?)?;
     let m = m_point.compress().0;
     let z = (m_point * k).compress().0;
     // t = SHA-512(LP(DST, K_proof, w, M, Z)) mod l
@@ -101,18 +116,17 @@ pub fn prove(
 
 /// Checks a proof. Variable time: everything here is public.
 pub fn verify(
-    backend: &dyn Backend,
     pk: &PublicKeyTable,
     statement: &Statement<'_>,
-    blinded: &[Bytes32],
-    evaluated: &[Bytes32],
+    blinded: &Elements<'_>,
+    evaluated: &Elements<'_>,
     proof: &[u8],
 ) -> Result<(), Error> {
     let (c, s) = parse(proof).ok_or(Error::BadProof)?;
-    let w = statement.bind(blinded, evaluated);
-    let weights = weights(&w, blinded.len())?;
-    let z_point = weighted_sum(backend, &weights, "evaluated", evaluated)?;
-    let m_point = weighted_sum(backend, &weights, "blinded", blinded)?;
+    let w = statement.bind(blinded.encoded, evaluated.encoded);
+    let weights = weights(&w, blinded.encoded.len())?;
+    let z_point = evaluated.vartime_weighted_sum(&weights)?;
+    let m_point = blinded.vartime_weighted_sum(&weights)?;
     // t*G = s*G + c*pk and t*M = s*M + c*Z, if D = k*C for the k of pk
     let t_g = RistrettoPoint::vartime_double_scalar_mul_basepoint(&c, pk.point(), &s);
     let t_m = RistrettoPoint::vartime_multiscalar_mul([s, c], [m_point, z_point]);

@@ -12,7 +12,7 @@ use crate::hash::Expander;
 use crate::items::Items;
 use crate::keystream::StreamKey;
 use crate::parallel;
-use crate::proof::{self, Statement};
+use crate::proof::{self, Elements, Statement};
 
 /// Elements of a full chunk (docs/protocol.md, chunks).
 pub const CHUNK_ELEMENTS: usize = 32_768;
@@ -62,9 +62,13 @@ pub fn evaluate(
     if RistrettoPoint::mul_base(&k).compress().0 != *statement.public_key {
         return Err(Error::BadPublicKey);
     }
-    parallel::blocks(out, |range, out| backend.evaluate(&k, &blinded[range], out))
-        .map_err(|rejected| rejected.in_list("blinded"))?;
-    proof::prove(backend, &k, proof_key, statement, blinded, out)
+    let blinded = Elements::decode(backend, "blinded", blinded)?;
+    parallel::blocks(out, |range, out| {
+        blinded.decoded().evaluate(range, &k, out);
+        Ok(())
+    })
+    .map_err(|rejected| rejected.in_list("blinded"))?;
+    proof::prove(&k, proof_key, statement, &blinded, out)
 }
 
 /// Verifies the chunk's proof, and only then unblinds: Finalize(x_i, D_i - r_(first + i) * pk).
@@ -86,10 +90,11 @@ pub fn verify_and_finalize(
     expect_count("outputs", items.len(), out.len())?;
     let pk = PublicKeyTable::new(statement.public_key)?;
     let blinds = blind_key.window(first, items.len())?;
-    proof::verify(backend, &pk, statement, blinded, evaluated, proof)?;
+    let evaluated = Elements::decode(backend, "evaluated", evaluated)?;
+    proof::verify(&pk, statement, &Elements::decode(backend, "blinded", blinded)?, &evaluated, proof)?;
     parallel::blocks(out, |range, out| {
-        let blinds = blinds.scalars(range.clone())?;
-        backend.finalize(items.slice(range.clone()), &blinds, &pk, &evaluated[range], out)
+        let (items, blinds) = (items.slice(range.clone()), blinds.scalars(range.clone())?);
+        evaluated.decoded().finalize(range, items, &blinds, &pk, out)
     })
     .map_err(|rejected| rejected.in_list("evaluated"))
 }

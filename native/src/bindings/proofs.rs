@@ -7,7 +7,7 @@ use super::buffers::{Buffer, raised};
 use super::detached;
 use crate::backend::{self, Bytes32, Bytes64, PublicKeyTable};
 use crate::knowledge::{self, Encryption};
-use crate::proof::{self, Statement};
+use crate::proof::{self, Elements, Statement};
 use crate::range::{self, Bounds};
 use crate::voprf;
 
@@ -62,7 +62,8 @@ pub fn prove_products<'py>(
         voprf::expect_count("products", elements.len(), products.len())?;
         let public_key = &voprf::public_key(&secret_key)?;
         let statement = Statement { ctx: context.bytes(), leg: 0, list: 0, chunk: 0, public_key };
-        proof::prove(backend, &*voprf::private_key(&secret_key)?, &proof_key, &statement, elements, products)
+        let elements = Elements::decode(backend, "elements", elements)?;
+        proof::prove(&*voprf::private_key(&secret_key)?, &proof_key, &statement, &elements, products)
     })?;
     Ok(PyBytes::new(py, &proof))
 }
@@ -85,7 +86,9 @@ pub fn verify_products(
         voprf::check_chunk(elements.len())?;
         voprf::expect_count("products", elements.len(), products.len())?;
         let statement = Statement { ctx: context.bytes(), leg: 0, list: 0, chunk: 0, public_key: encoding };
-        proof::verify(backend, &public_key, &statement, elements, products, proof.bytes())
+        let products = Elements::decode(backend, "products", products)?;
+        let elements = Elements::decode(backend, "elements", elements)?;
+        proof::verify(&public_key, &statement, &elements, &products, proof.bytes())
     })
 }
 

@@ -90,15 +90,14 @@ pub struct Decoded {
     pub point: Extended,
     /// Encodings that are not canonical or not of an element, or that are the identity's.
     pub bad: Mask,
-    /// s, and v * D_x of RFC 9496, section 4.3.1, its sign turned where the decoder turned that of x.
+    /// What was encoded (RFC 9496, section 4.3.1).
     pub s: Fe,
-    pub v_dx: Fe,
 }
 
 impl Decoded {
     #[inline(always)]
     fn nothing() -> Self {
-        Self { point: Extended::identity(), bad: Mask::MAX, s: Fe::zero(), v_dx: Fe::zero() }
+        Self { point: Extended::identity(), bad: Mask::MAX, s: Fe::zero() }
     }
 }
 
@@ -124,12 +123,9 @@ pub fn decode<const N: usize>(rows: &[[Bytes32; LANES]; N]) -> [Decoded; N] {
     groupwise!(Decoded::nothing(); g in N => {
         // den_x = invsqrt * u2, den_y = invsqrt * den_x * v
         let den_x = invsqrt[g].times(u2[g]);
-        let v_dx = den_x.times(v[g]);
-        let den_y = invsqrt[g].times(v_dx);
+        let den_y = invsqrt[g].times(den_x.times(v[g]));
         // x = CT_ABS(2 * s * den_x), y = u1 * den_y, t = x * y
-        let two_s_den_x = s[g].mul(den_x).doubled().carry();
-        let flip = two_s_den_x.is_negative();
-        let x = two_s_den_x.negate_if(flip);
+        let x = s[g].mul(den_x).doubled().carry().abs();
         let y = u1[g].times(den_y);
         let t = x.times(y);
         let canonical = s[g].to_words();
@@ -144,6 +140,6 @@ pub fn decode<const N: usize>(rows: &[[Bytes32; LANES]; N]) -> [Decoded; N] {
             | t.is_negative()
             | y.is_zero();
         let point = Extended { x, y, z: Fe::one(), t };
-        Decoded { point, bad, s: s[g], v_dx: v_dx.negate_if(flip) }
+        Decoded { point, bad, s: s[g] }
     })
 }

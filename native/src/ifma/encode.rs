@@ -11,6 +11,7 @@
 
 use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
+use super::accumulator::Mixed;
 use super::constants::{D, INVSQRT_A_MINUS_D, MONTGOMERY_C, SQRT_M1};
 use super::edwards::{Decoded, Extended};
 use super::field::{Fe, store_rows};
@@ -43,6 +44,21 @@ impl Rooted {
     #[inline(always)]
     pub fn from_decoded(decoded: &Decoded) -> Self {
         Self { point: decoded.point, numerator: decoded.s, denominator: Fe::one() }
+    }
+
+    /// From an element's encoding s and its point, prepared to be added.
+    #[inline(always)]
+    pub fn from_mixed(s: Fe, point: &Mixed) -> Self {
+        // 2 x, 2 y; then X = 4 x, Y = 4 y, Z = 4, T = X Y / Z = 2 x 2 y
+        let (plus, minus) = (point.y_plus_x.wide(), point.y_minus_x.wide());
+        let (x, y) = (plus - minus, plus + minus);
+        let point = Extended {
+            x: x.doubled().carry(),
+            y: y.doubled().carry(),
+            z: Fe::splat([4, 0, 0, 0, 0]),
+            t: x.carry().times(y.carry()),
+        };
+        Self { point, numerator: s, denominator: Fe::one() }
     }
 
     /// self + other, by the formula above.

@@ -1,15 +1,15 @@
 //! Scalar multiplication: the Montgomery ladder on curve25519, v^2 = u^3 + 486662 u^2 + u.
 //!
-//! Decoding s leads to curve25519 without an inversion: u = s^2 and v = INVSQRT_A_MINUS_D s v_D D_x, for the v_D and D_x of RFC 9496,
-//! section 4.3.1, are P plus the point of order two, and encoding ignores that difference.
+//! Decoding s leads to curve25519 without an inversion: u = s^2 and v = -c u / x are P plus the point of order two, and encoding
+//! ignores that difference. Nothing divides by x: the denominators of v and of the result become one.
 //!
 //! Constant time: the step taken for a bit differs from the other one only in a blend.
 
 use curve25519_dalek::Scalar;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::constants::{INVSQRT_A_MINUS_D, MONTGOMERY_C};
-use super::edwards::{Decoded, Extended};
+use super::constants::MONTGOMERY_C;
+use super::edwards::Extended;
 use super::field::{Fe, Multiplier, Sum};
 use super::lanes::{LANES, Mask};
 use super::power::invert_all;
@@ -23,44 +23,48 @@ const BITS: usize = 252;
 /// (l - 1) / 2 as little-endian words (l: RFC 9496, section 4.4).
 const HALF_ORDER: [u64; 4] = [0x2c09_318d_2e7a_e9f6, 0x0a6f_7cef_517b_ce6b, 0, 0x0800_0000_0000_0000];
 
-/// An affine point of curve25519.
+/// A point (u, v_numerator / v_denominator) of curve25519.
 #[derive(Clone, Copy)]
-pub struct Affine {
+pub struct Montgomery {
     pub u: Fe,
-    pub v: Fe,
+    pub v_numerator: Fe,
+    pub v_denominator: Fe,
 }
 
-impl Zeroize for Affine {
+impl Zeroize for Montgomery {
     fn zeroize(&mut self) {
         self.u.zeroize();
-        self.v.zeroize();
+        self.v_numerator.zeroize();
+        self.v_denominator.zeroize();
     }
 }
 
-impl Affine {
+impl Montgomery {
+    /// From an element's encoding s and -2 x, for its decoded point (x, y).
     #[inline(always)]
-    pub fn from_decoded(decoded: &Decoded) -> Self {
-        Self { u: decoded.s.squared(), v: decoded.s.times(decoded.v_dx).times(Fe::splat(INVSQRT_A_MINUS_D)) }
+    pub fn new(s: Fe, minus_two_x: Fe) -> Self {
+        let u = s.squared();
+        let v_numerator = u.mul(Fe::splat(MONTGOMERY_C)).doubled().carry();
+        Self { u, v_numerator, v_denominator: minus_two_x }
     }
 }
 
-/// As affine points of curve25519, with one inversion for all.
+/// Points of edwards25519, with one inversion for all.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn from_edwards(points: &[Extended]) -> Zeroizing<Vec<Affine>> {
+pub fn from_edwards(points: &[Extended]) -> Zeroizing<Vec<Montgomery>> {
     // u = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), v = c u / x = c u Z / X. Where x = 0, all becomes zero, and so does k * P.
     let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
     for point in points {
-        inverses.push((point.z.wide() - point.y.wide()).carry().times(point.x));
+        inverses.push((point.z.wide() - point.y.wide()).carry());
     }
     invert_all(&mut inverses);
-    let mut affine = Zeroizing::new(Vec::with_capacity(points.len()));
+    let mut converted = Zeroizing::new(Vec::with_capacity(points.len()));
     for (point, inverse) in points.iter().zip(inverses.iter()) {
-        let (plus, minus) = (point.z.wide() + point.y.wide(), point.z.wide() - point.y.wide());
-        let u = plus.carry().times(point.x).times(*inverse);
-        let z_over_x = point.z.times(minus.carry()).times(*inverse);
-        affine.push(Affine { u, v: u.times(z_over_x).times(Fe::splat(MONTGOMERY_C)) });
+        let u = (point.z.wide() + point.y.wide()).carry().times(*inverse);
+        let v_numerator = u.times(point.z).times(Fe::splat(MONTGOMERY_C));
+        converted.push(Montgomery { u, v_numerator, v_denominator: point.x });
     }
-    affine
+    converted
 }
 
 /// Eight scalars as the ladder wants them: the size of each at most (l - 1) / 2, so that no multiple on the way is the
@@ -126,8 +130,6 @@ struct Rungs {
     minus3: Fe,
 }
 
-impl Rungs {}
-
 impl Rungs {
     /// Doubles one of the two, the second where `swap` is set, and adds them up (Montgomery 1987, section 10.3.1).
     #[inline(always)]
@@ -160,7 +162,7 @@ impl Rungs {
 
 /// k * P, on edwards25519 and up to the torsion that encoding ignores. For k = 0, all coordinates are zero.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn multiply(scalars: &LadderScalars, point: &Affine) -> Extended {
+fn multiply(scalars: &LadderScalars, point: &Montgomery) -> Extended {
     let multiplier = Multiplier::new(point.u);
     let (u, one) = (point.u.wide(), Fe::one());
     // (1 : 0) and (u : 1)
@@ -177,13 +179,13 @@ fn multiply(scalars: &LadderScalars, point: &Affine) -> Extended {
         (Fe::select(last, plus2, plus3).wide(), Fe::select(last, minus2, minus3).wide());
     let (x1, z1) = ((plus_k + minus_k).carry(), (plus_k - minus_k).carry());
     let (x2, z2) = ((plus_next + minus_next).carry(), (plus_next - minus_next).carry());
-    let v = point.v.negate_if(scalars.negative);
-    recover(point.u, v, x1, z1, x2, z2)
+    let negated = Montgomery { v_numerator: point.v_numerator.negate_if(scalars.negative), ..*point };
+    recover(&negated, x1, z1, x2, z2)
 }
 
 /// The multiples of `points` by one set of scalars for all groups, or by one for each.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn multiply_all(scalars: &[LadderScalars], points: &[Affine]) -> Vec<Extended> {
+pub fn multiply_all(scalars: &[LadderScalars], points: &[Montgomery]) -> Vec<Extended> {
     let mut multiples = Vec::with_capacity(points.len());
     for (group, point) in points.iter().enumerate() {
         multiples.push(multiply(&scalars[group.min(scalars.len() - 1)], point));
@@ -193,7 +195,8 @@ pub fn multiply_all(scalars: &[LadderScalars], points: &[Affine]) -> Vec<Extende
 
 /// From u(k P) = x1 / z1 and u((k + 1) P) = x2 / z2 to k P (Okeya and Sakurai 2001), and on to edwards25519.
 #[inline(always)]
-fn recover(u: Fe, v: Fe, x1: Fe, z1: Fe, x2: Fe, z2: Fe) -> Extended {
+fn recover(point: &Montgomery, x1: Fe, z1: Fe, x2: Fe, z2: Fe) -> Extended {
+    let Montgomery { u, v_numerator, v_denominator } = *point;
     let uz1 = u.mul(z1);
     let two_a_z1 = Sum::zero().plus_small_mul(TWO_A, z1);
     // (x1 - u z1)^2 x2
@@ -202,9 +205,9 @@ fn recover(u: Fe, v: Fe, x1: Fe, z1: Fe, x2: Fe, z2: Fe) -> Extended {
     let first = (x1.wide() + uz1 + two_a_z1).carry();
     let second = (z1.wide() + u.mul(x1)).carry();
     let difference = (first.mul(second) - two_a_z1.carry().mul(z1)).carry();
-    let y = (difference.mul(z2) - third).carry();
+    let y = (difference.mul(z2) - third).carry().times(v_denominator);
     // 2 v z1 z2, by which x1 and z1 are multiplied to share y's denominator
-    let scale = v.times(z1).mul(z2).doubled().carry();
+    let scale = v_numerator.times(z1).mul(z2).doubled().carry();
     let (x, z) = (scale.times(x1).wide(), scale.times(z1).wide());
     // X = c x (x + z), Y = (x - z) y, Z = y (x + z), T = c x (x - z)
     let (plus, minus) = ((x + z).carry(), (x - z).carry());

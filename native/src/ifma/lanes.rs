@@ -34,6 +34,12 @@ macro_rules! simd {
     };
 }
 
+/// Asks for a cache line before it is needed.
+#[inline(always)]
+pub fn prefetch(line: &[u64; LANES]) {
+    simd!(_mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()));
+}
+
 impl U64x8 {
     #[inline(always)]
     pub fn zero() -> Self {

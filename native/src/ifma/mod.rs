@@ -28,6 +28,7 @@ macro_rules! on_ifma {
 
 mod accumulator;
 mod constants;
+mod decoded;
 mod edwards;
 mod elgamal;
 mod elligator;
@@ -42,18 +43,19 @@ mod sha512;
 
 use std::sync::OnceLock;
 
+use curve25519_dalek::Scalar;
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED;
-use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
-use self::edwards::{Decoded, Extended};
+use self::decoded::Elements;
+use self::edwards::Extended;
 use self::encode::Rooted;
 use self::fixed_base::Table;
-use self::ladder::{Affine, LadderScalars};
+use self::ladder::LadderScalars;
 use self::lanes::{LANES, Mask};
 use self::power::WIDTH;
 use self::sha512::Hasher;
-use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, is_identity};
+use crate::backend::{Backend, Bytes32, Bytes64, Decoded, is_identity};
 use crate::error::Rejected;
 use crate::hash::Expander;
 use crate::items::Items;
@@ -99,7 +101,7 @@ fn inputs<'a>(items: &Items<'a>, start: usize) -> [&'a [u8]; LANES] {
 
 /// The elements of one round, or its first bad one.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn decode_round(elements: &[Bytes32], start: usize) -> Result<[Decoded; WIDTH], Rejected> {
+fn decode_round(elements: &[Bytes32], start: usize) -> Result<[edwards::Decoded; WIDTH], Rejected> {
     let decoded = edwards::decode(&groups(elements, start, IDENTITY));
     for (g, decoded) in decoded.iter().enumerate().take(used(elements.len(), start)) {
         let first = start + g * LANES;
@@ -218,15 +220,8 @@ fn blind(items: Items<'_>, dst: &Expander, blinds: &[Scalar], out: &mut [Bytes32
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn evaluate(k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
-    let points = decode_affine(elements)?;
-    store_doubles(&mut ladder::multiply_all(&halved(k), &points), out);
-    Ok(())
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply(scalars: &[Scalar], elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
-    let points = decode_affine(elements)?;
+    let points = decoded::montgomery(elements, &decoded::decode(elements)?);
     let mut prepared: Vec<LadderScalars> = Vec::new();
     prepared.resize_with(scalars.len().div_ceil(LANES), LadderScalars::default);
     for (round, prepared) in prepared.chunks_mut(WIDTH).enumerate() {
@@ -245,18 +240,6 @@ fn halved(k: &Scalar) -> [LadderScalars; 1] {
     halves.fill(*Zeroizing::new(k.div_by_2()));
     prepared[0].set(&halves);
     prepared
-}
-
-/// The elements as the ladder takes them, or the first bad one.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn decode_affine(elements: &[Bytes32]) -> Result<Vec<Affine>, Rejected> {
-    let mut points = Vec::with_capacity(elements.len().div_ceil(LANES));
-    for start in (0..elements.len()).step_by(ROUND) {
-        for decoded in &decode_round(elements, start)?[..used(elements.len(), start)] {
-            points.push(Affine::from_decoded(decoded));
-        }
-    }
-    Ok(points)
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
@@ -296,27 +279,6 @@ fn outputs(items: Items<'_>, dst: &Expander, k: &Scalar, out: &mut [Bytes64]) ->
     finalize_all(&mut hasher, &items, &elements, out)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
-fn finalize(
-    items: Items<'_>,
-    blinds: &[Scalar],
-    table: &Table,
-    evaluated: &[Bytes32],
-    out: &mut [Bytes64],
-) -> Result<(), Rejected> {
-    let mut points = Vec::with_capacity(items.len().div_ceil(LANES));
-    for start in (0..items.len()).step_by(ROUND) {
-        let decoded = decode_round(evaluated, start)?;
-        let round = groupwise!(Rooted::identity(); g in WIDTH => Rooted::from_decoded(&decoded[g]));
-        let scalars = Zeroizing::new(groups(blinds, start, Scalar::ZERO));
-        let multiples = Zeroizing::new(table.half_multiples(&scalars, true));
-        add_doubles(&mut points, &round[..used(items.len(), start)], multiples.as_slice());
-    }
-    let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
-    store_encoded(&mut points, &mut elements);
-    finalize_all(&mut Hasher::new(), &items, &elements, out)
-}
-
 impl Backend for Ifma {
     fn name(&self) -> &'static str {
         "ifma"
@@ -340,8 +302,8 @@ impl Backend for Ifma {
         on_ifma!(blind(items, dst, blinds, out))
     }
 
-    fn evaluate(&self, k: &Scalar, elements: &[Bytes32], out: &mut [Bytes32]) -> Result<(), Rejected> {
-        on_ifma!(evaluate(k, elements, out))
+    fn decode_batch<'a>(&self, elements: &'a [Bytes32]) -> Result<Box<dyn Decoded + 'a>, Rejected> {
+        Ok(Box::new(Elements::decode(elements)?))
     }
 
     fn multiply(
@@ -375,26 +337,6 @@ impl Backend for Ifma {
         out: &mut [Bytes64],
     ) -> Result<(), Rejected> {
         on_ifma!(outputs(items, dst, k, out))
-    }
-
-    fn finalize(
-        &self,
-        items: Items<'_>,
-        blinds: &[Scalar],
-        pk: &PublicKeyTable,
-        evaluated: &[Bytes32],
-        out: &mut [Bytes64],
-    ) -> Result<(), Rejected> {
-        let table = pk.ifma(|encoding| on_ifma!(table_of(encoding)));
-        on_ifma!(finalize(items, blinds, table, evaluated, out))
-    }
-
-    fn vartime_weighted_sum(
-        &self,
-        weights: &[[u8; 16]],
-        elements: &[Bytes32],
-    ) -> Result<RistrettoPoint, Rejected> {
-        on_ifma!(msm::vartime_weighted_sum(weights, elements))
     }
 
     /// Modulo the group order, where the portable backend's three multiplications a scalar are fast enough: a query that

@@ -6,20 +6,16 @@
 use curve25519_dalek::RistrettoPoint;
 use curve25519_dalek::ristretto::CompressedRistretto;
 
-use super::accumulator::{Accumulator, Mixed};
+use super::accumulator::{Accumulator, Mixed, MixedRow};
 use super::edwards::Extended;
 use super::encode::encode_by_root;
 use super::field::Fe;
 use super::lanes::{LANES, Mask, U64x8};
-use super::power::WIDTH;
-use super::{ROUND, decode_round, used};
-use crate::backend::Bytes32;
-use crate::error::Rejected;
 
 const WEIGHT_BITS: usize = 128;
+/// How many additions before its use a row is asked for.
+const AHEAD: usize = 2;
 
-/// The limbs of a [`Mixed`], side by side in two cache lines; the last word is unused.
-type MixedRow = [[u64; 8]; 2];
 /// The limbs of an [`Extended`], side by side; the last four words are unused.
 type ExtendedRow = [[u64; 8]; 3];
 
@@ -31,8 +27,7 @@ struct Entry {
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn vartime_weighted_sum(weights: &[[u8; 16]], elements: &[Bytes32]) -> Result<RistrettoPoint, Rejected> {
-    let rows = mixed_rows(elements)?;
+pub fn vartime_weighted_sum(weights: &[[u8; 16]], rows: &[MixedRow]) -> RistrettoPoint {
     let window_bits = window_bits(weights.len());
     // One bit more than the weights have, for the last carry of the signed digits.
     let windows = (WEIGHT_BITS + 1).div_ceil(window_bits);
@@ -40,7 +35,7 @@ pub fn vartime_weighted_sum(weights: &[[u8; 16]], elements: &[Bytes32]) -> Resul
     let mut sums = vec![[[0; 8]; 3]; windows * buckets];
     let mut digits = Digits::new(weights, window_bits);
     for sums in sums.chunks_exact_mut(buckets) {
-        vartime_fill_buckets(&rows, &digits.next_window(), sums);
+        vartime_fill_buckets(rows, &digits.next_window(), sums);
     }
     let mut totals = Vec::with_capacity(windows.div_ceil(LANES));
     for first in (0..windows).step_by(LANES) {
@@ -48,7 +43,7 @@ pub fn vartime_weighted_sum(weights: &[[u8; 16]], elements: &[Bytes32]) -> Resul
     }
     let sum = combine(&totals, windows, window_bits);
     let rows = encode_by_root(&sum);
-    Ok(CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts"))
+    CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts")
 }
 
 /// The window size with the fewest additions.
@@ -58,27 +53,6 @@ fn window_bits(count: usize) -> usize {
         windows * count.div_ceil(LANES) + windows.div_ceil(LANES) * (2 << (bits - 1))
     };
     (4..=12).min_by_key(additions).expect("the range is not empty")
-}
-
-/// The decoded elements, and after them the identity, for lanes whose list has ended.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn mixed_rows(elements: &[Bytes32]) -> Result<Vec<MixedRow>, Rejected> {
-    let mut rows = Vec::with_capacity(elements.len().next_multiple_of(ROUND) + 1);
-    for start in (0..elements.len()).step_by(ROUND) {
-        let decoded: [_; WIDTH] = decode_round(elements, start)?;
-        for decoded in &decoded[..used(elements.len(), start)] {
-            let Mixed { y_plus_x: p, y_minus_x: m, two_d_t: t } = decoded.point.mixed();
-            let (p, m, t) = (p.0, m.0, t.0);
-            let low = U64x8::transpose([p[0], p[1], p[2], p[3], p[4], m[0], m[1], m[2]]);
-            let high = U64x8::transpose([m[3], m[4], t[0], t[1], t[2], t[3], t[4], U64x8::zero()]);
-            for (low, high) in low.into_iter().zip(high) {
-                rows.push([low.to_array(), high.to_array()]);
-            }
-        }
-    }
-    rows.truncate(elements.len());
-    rows.push([[1, 0, 0, 0, 0, 1, 0, 0], [0; 8]]);
-    Ok(rows)
 }
 
 /// The weights in signed digits, window by window, the lowest first.
@@ -129,6 +103,7 @@ fn vartime_fill_buckets(rows: &[MixedRow], digits: &[i32], sums: &mut [ExtendedR
         let lists: [&[Entry]; LANES] = core::array::from_fn(|lane| list(buckets[lane]));
         let mut sum = Accumulator::new(&Extended::identity());
         for i in 0..lists.iter().map(|list| list.len()).max().unwrap_or(0) {
+            prefetch(rows, &lists, i + AHEAD);
             let (point, negative) = fetch(rows, &lists, i);
             sum.add(&point, negative);
         }
@@ -141,23 +116,24 @@ fn vartime_fill_buckets(rows: &[MixedRow], digits: &[i32], sums: &mut [ExtendedR
 /// Entry i of each list, the identity where there is none.
 #[inline(always)]
 fn fetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) -> (Mixed, Mask) {
-    let end = Entry { row: (rows.len() - 1) as u32, negative: false };
-    let entries: [Entry; LANES] = core::array::from_fn(|lane| *lists[lane].get(i).unwrap_or(&end));
-    let negative = entries.iter().rev().fold(0, |mask, entry| mask << 1 | Mask::from(entry.negative));
-    let mut halves = [[U64x8::zero(); LANES]; 2];
-    for (lane, entry) in entries.iter().enumerate() {
-        let [first, second] = &rows[entry.row as usize];
-        halves[0][lane] = U64x8::load(first);
-        halves[1][lane] = U64x8::load(second);
+    let mut points = [&MixedRow::IDENTITY; LANES];
+    let mut negative = 0;
+    for (lane, list) in lists.iter().enumerate() {
+        if let Some(entry) = list.get(i) {
+            points[lane] = &rows[entry.row as usize];
+            negative |= Mask::from(entry.negative) << lane;
+        }
     }
-    let [p0, p1, p2, p3, p4, m0, m1, m2] = U64x8::transpose(halves[0]);
-    let [m3, m4, t0, t1, t2, t3, t4, _] = U64x8::transpose(halves[1]);
-    let point = Mixed {
-        y_plus_x: Fe([p0, p1, p2, p3, p4]),
-        y_minus_x: Fe([m0, m1, m2, m3, m4]),
-        two_d_t: Fe([t0, t1, t2, t3, t4]),
-    };
-    (point, negative)
+    (Mixed::from_rows(points), negative)
+}
+
+#[inline(always)]
+fn prefetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) {
+    for list in lists {
+        if let Some(entry) = list.get(i) {
+            rows[entry.row as usize].prefetch();
+        }
+    }
 }
 
 #[inline(always)]

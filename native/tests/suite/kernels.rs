@@ -167,9 +167,37 @@ fn outputs_of_both_sides() {
         let blinded = hashed.iter().zip(&batch.scalars).map(|(point, r)| point + RistrettoPoint::mul_base(r));
         let evaluated = encoded(blinded.map(|point| point * *k));
         let mut out = vec![[0xAA; 64]; expected.len()];
-        backend.finalize(batch.items(), &batch.scalars, &pk, &evaluated, &mut out).unwrap();
+        let decoded = backend.decode_batch(&evaluated).unwrap();
+        decoded.finalize(0..out.len(), batch.items(), &batch.scalars, &pk, &mut out).unwrap();
         assert_eq!(out, expected);
     });
+}
+
+#[test]
+fn a_range_of_decoded_elements_is_as_if_decoded_alone() {
+    let k = StreamKey::new(&[9; 32]).scalar(0).unwrap();
+    let pk = PublicKeyTable::new(&RistrettoPoint::mul_base(&k).compress().0).unwrap();
+    for backend in available() {
+        let batch = Batch::new(601);
+        let elements = encoded(batch.points());
+        let decoded = backend.decode_batch(&elements).unwrap();
+        for range in [0..0, 0..1, 3..4, 7..9, 5..300, 512..601, 601..601] {
+            let count = range.len();
+            let alone = backend.decode_batch(&elements[range.clone()]).unwrap();
+            let (mut got, mut expected) = (rows(count), rows(count));
+            decoded.evaluate(range.clone(), &k, &mut got);
+            alone.evaluate(0..count, &k, &mut expected);
+            assert_eq!(got, expected);
+            let (items, blinds) = (batch.items().slice(range.clone()), &batch.scalars[range.clone()]);
+            let (mut got, mut expected) = (vec![[0; 64]; count], vec![[1; 64]; count]);
+            decoded.finalize(range.clone(), items, blinds, &pk, &mut got).unwrap();
+            alone.finalize(0..count, items, blinds, &pk, &mut expected).unwrap();
+            assert_eq!(got, expected);
+            let weights = vec![[0xc3; 16]; count];
+            let sum = decoded.vartime_weighted_sum(range, &weights);
+            assert_eq!(sum, alone.vartime_weighted_sum(0..count, &weights));
+        }
+    }
 }
 
 #[test]
@@ -182,7 +210,8 @@ fn an_evaluation_of_the_identity_is_not_finalized() {
             // Unblinding r*pk with the blind r leaves the identity.
             evaluated[index] = RistrettoPoint::mul_base(&batch.scalars[index]).compress().0;
             let mut out = vec![[0; 64]; 9];
-            let result = backend.finalize(batch.items(), &batch.scalars, &pk, &evaluated, &mut out);
+            let decoded = backend.decode_batch(&evaluated).unwrap();
+            let result = decoded.finalize(0..9, batch.items(), &batch.scalars, &pk, &mut out);
             assert_eq!(result, Err(Rejected::invalid_input(index)));
         }
     }
@@ -218,7 +247,6 @@ fn weighted_sums_of_one_element_repeated_and_cancelled() {
 
 #[test]
 fn a_bad_element_is_named_in_every_lane() {
-    let pk = PublicKeyTable::new(&RISTRETTO_BASEPOINT_POINT.compress().0).unwrap();
     for backend in available() {
         for size in [1, 9, 17, 513] {
             let batch = Batch::new(size);
@@ -229,13 +257,9 @@ fn a_bad_element_is_named_in_every_lane() {
                     elements[size - 1] = [0xff; 32];
                     elements[index] = bad;
                     let mut out = rows(size);
-                    let mut outputs = vec![[0; 64]; size];
                     let rejected = Err(Rejected::bad_element(index));
                     assert_eq!(backend.evaluate(&Scalar::ONE, &elements, &mut out), rejected);
                     assert_eq!(backend.multiply(&batch.scalars, &elements, &mut out), rejected);
-                    let finalized =
-                        backend.finalize(batch.items(), &batch.scalars, &pk, &elements, &mut outputs);
-                    assert_eq!(finalized, rejected);
                     let sum = backend.vartime_weighted_sum(&vec![[1; 16]; size], &elements);
                     assert_eq!(sum.map(|_| ()), rejected);
                 }

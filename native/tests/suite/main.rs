@@ -1,6 +1,5 @@
 //! The crate's tests, as one program: linking a release build once is what takes the time.
 
-mod elgamal;
 mod kernels;
 mod keystream;
 mod parallel;

@@ -5,7 +5,7 @@ use _native::error::{Error, Rejected};
 use _native::hash::Expander;
 use _native::items::Items;
 use _native::keystream::StreamKey;
-use _native::proof::{self, Statement};
+use _native::proof::{self, Elements, Statement};
 use _native::voprf::{self, CHUNK_ELEMENTS};
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT as G;
 use curve25519_dalek::{RistrettoPoint, Scalar};
@@ -40,14 +40,18 @@ impl Chunk {
 
     fn prove(&self) -> Bytes64 {
         let backend = available().next().unwrap();
-        proof::prove(backend, &self.k, &self.proof_key, &self.statement(), &self.blinded, &self.evaluated)
-            .unwrap()
+        let blinded = Elements::decode(backend, "blinded", &self.blinded).unwrap();
+        proof::prove(&self.k, &self.proof_key, &self.statement(), &blinded, &self.evaluated).unwrap()
     }
 
     fn verify(&self, statement: &Statement<'_>, proof: &[u8]) -> Result<(), Error> {
         let pk = PublicKeyTable::new(statement.public_key).unwrap();
         let verdicts: Vec<_> = available()
-            .map(|backend| proof::verify(backend, &pk, statement, &self.blinded, &self.evaluated, proof))
+            .map(|backend| {
+                let blinded = Elements::decode(backend, "blinded", &self.blinded)?;
+                let evaluated = Elements::decode(backend, "evaluated", &self.evaluated)?;
+                proof::verify(&pk, statement, &blinded, &evaluated, proof)
+            })
             .collect();
         assert!(verdicts.iter().all(|verdict| *verdict == verdicts[0]));
         verdicts[0].clone()
