@@ -28,6 +28,7 @@ class Learner(StrEnum):
 class Adversary(StrEnum):
     """The strongest learner that a limit holds against."""
 
+    CURIOUS = "honest but curious"  # keeps to the protocol, and what it received
     MALICIOUS = "malicious"  # breaks every rule
     QUANTUM_LATER = "malicious, a quantum computer later"  # and keeps what it received for one
 
@@ -59,6 +60,8 @@ class Disclosure:
 
 _TOLD: Final = "none: it is told"
 _ONE_MORE: Final = "one-more gap Diffie-Hellman in ristretto255, SHA-512 as a random oracle"
+_DDH: Final = "decisional Diffie-Hellman in ristretto255, SHA-512 as a random oracle"
+_SHUFFLED: Final = f"{_DDH}, the proof of a shuffle"
 _COMMITMENT: Final = "a commitment to the version of the other's list, which tells nothing without its salt"
 _SEALED: Final = f"{_ONE_MORE}, ChaCha20-Poly1305"
 
@@ -110,6 +113,38 @@ _NOTES_OF_REQUESTER: Final = Statement(
     Adversary.MALICIOUS,
     _SEALED,
 )
+_COUNTED: Final = Statement(
+    Learner.REQUESTER,
+    "how many of the identifiers that it asked about are held too, as closely as the responder's terms tell it, and "
+    "not at all below the minimum",
+    Adversary.MALICIOUS,
+    _SHUFFLED,
+)
+_SUMMED: Final = Statement(
+    Learner.REQUESTER,
+    "of each category how many of the identifiers that it asked about are held too and what their values sum up to, as "
+    "closely as the responder's terms tell it, and nothing of a suppressed category",
+    Adversary.MALICIOUS,
+    f"{_SHUFFLED}, proofs of partial decryption",
+)
+_EXACTLY_COUNTED: Final = Statement(
+    Learner.RESPONDER,
+    "exactly how many of the identifiers of each kind are shared, whatever it tells",
+    Adversary.CURIOUS,
+    _DDH,
+)
+_EXACTLY_COUNTED_BY_CATEGORY: Final = Statement(
+    Learner.RESPONDER,
+    "exactly how many of the identifiers of each kind are shared, and how many of each category, whatever it tells",
+    Adversary.CURIOUS,
+    _DDH,
+)
+_MATCHED: Final = Statement(
+    Learner.RESPONDER,
+    "which of the identifiers that it holds it was asked about, if it breaks the protocol",
+    Adversary.MALICIOUS,
+    _DDH,
+)
 _COMMITMENT_OF_RESPONDER: Final = Statement(
     Learner.REQUESTER, _COMMITMENT, Adversary.QUANTUM_LATER, "SHA-512 as a random oracle"
 )
@@ -142,6 +177,39 @@ _LATER: Final = (
 _FIRST: Final = (
     "The requester sends its tags first: a responder that stops then has the answer alone. Both ledgers show it."
 )
+_FIGURES: Final = (
+    "The responder can leave out or invent identifiers and values, and nobody can tell: a figure is as good as the "
+    "records behind it."
+)
+_SINGLED_OUT: Final = (
+    "The requester chooses its list: with persons of whom it knows that they are shared, or by two questions that "
+    "differ by one, it singles somebody out. Only noise, limits on exact answers and the budget stand against that."
+)
+_NO_BETTER: Final = (
+    "A responder that breaks the protocol learns which of its identifiers are shared: towards such a one a count or a "
+    "sum is no better than an answer to both."
+)
+_PERSONS: Final = (
+    "A person with several identifiers counts up to the agreed number of times, as far as the responder's records know "
+    "persons; the requester cannot check that, nor that noise was added."
+)
+_DOMINANCE: Final = (
+    "A minimum does not hide that one account makes up most of a total: a value is clipped to the declared range, and "
+    "that is all."
+)
+_LATER_BOTH: Final = (
+    "Whoever keeps what it received in a count or a sum could try identifiers on it with a quantum computer later: "
+    "both sides send their identifiers masked with one number."
+)
+
+
+def _figures(reveals: Reveals) -> Disclosure:
+    sums = reveals is Reveals.SUMS
+    requester = (_SUMMED if sums else _COUNTED, _SIZES_OF_RESPONDER, _COMMITMENT_OF_RESPONDER)
+    exactly = _EXACTLY_COUNTED_BY_CATEGORY if sums else _EXACTLY_COUNTED
+    responder = (_THE_QUESTION, _SIZES_OF_REQUESTER, exactly, _MATCHED, _COMMITMENT_OF_REQUESTER)
+    caveats = (_FIGURES, _SINGLED_OUT, _NO_BETTER, _PERSONS, *((_DOMINANCE,) if sums else ()), _GROWTH, _LATER_BOTH)
+    return Disclosure((*requester, *responder, _TRAFFIC), caveats)
 
 
 def _disclosure(variant: Variant, reveals: Reveals) -> Disclosure:
@@ -164,6 +232,7 @@ DISCLOSURES: Final[Mapping[tuple[Variant, Reveals], Disclosure]] = MappingProxyT
             (Variant.EPOCH_KEY, Reveals.SHARED_IDENTIFIERS),
         )
     }
+    | {(Variant.FRESH_KEYS, reveals): _figures(reveals) for reveals in (Reveals.COUNT, Reveals.SUMS)}
 )
 
 

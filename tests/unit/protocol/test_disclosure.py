@@ -42,7 +42,7 @@ def test_every_question_says_what_everybody_learns(asked: tuple[Variant, Reveals
 
 def test_every_kind_of_answer_is_there_and_an_epoch_says_what_it_adds() -> None:
     fresh_keys = {reveals for variant, reveals in DISCLOSURES if variant is Variant.FRESH_KEYS}
-    assert fresh_keys == set(REVEALED[Query.INTERSECT])
+    assert fresh_keys == {*REVEALED[Query.INTERSECT], Reveals.COUNT, Reveals.SUMS}
     assert {variant for variant, _ in DISCLOSURES} == set(Variant)
     fresh = DISCLOSURES[Variant.FRESH_KEYS, Reveals.SHARED_IDENTIFIERS]
     epoch = DISCLOSURES[Variant.EPOCH_KEY, Reveals.SHARED_IDENTIFIERS]
