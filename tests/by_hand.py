@@ -5,18 +5,19 @@ The session that says what an honest packet is at each point is the product's ow
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from grpc.aio import EOF
+from grpc.aio import EOF, AioRpcError
 
 from nodes.channel import METHOD, SERVICE
 from nodes.home import write_private
@@ -87,21 +88,33 @@ class ByHand:
             while self.host.outbox:
                 yield self.host.outbox.popleft()
                 self.sent += 1
-            if self.host.done is not None or (answer := await self.call.read()) is EOF:
+            if self.host.done is not None or (answer := await self.read()) is EOF:
                 return
             self.host.feed(fx.Received(answer, now_ms()))
+
+    async def send(self, packet: bytes) -> None:
+        """Send, unless the node has ended the call meanwhile."""
+        with suppress(AioRpcError, asyncio.InvalidStateError):
+            await self.call.write(packet)
+
+    async def read(self) -> Any:
+        """The next packet, or EOF; also where gRPC lost the status of a call that ended under a write."""
+        with suppress(AioRpcError, asyncio.InvalidStateError):
+            return await self.call.read()
+        return EOF
 
     async def honest(self, count: int = PACKETS) -> None:
         """Send the first `count` packets, as they are due."""
         async for packet in self.packets():
             if self.sent == count:
                 return
-            await self.call.write(packet)
+            await self.send(packet)
 
     async def to_the_end(self) -> None:
         """Say that nothing more follows, and hear the node out."""
-        await self.call.done_writing()
-        while await self.call.read() is not EOF:
+        with suppress(AioRpcError, asyncio.InvalidStateError):
+            await self.call.done_writing()
+        while await self.read() is not EOF:
             pass
 
 

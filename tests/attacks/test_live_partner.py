@@ -77,9 +77,9 @@ def charged(scene: Scene) -> int:
     return scene.node.state.used_elements("north", "suspects", now_ms())
 
 
-async def told(call: grpc.aio.StreamStreamCall) -> str:
+async def told(session: ByHand) -> str:
     """Why the node ended the session, by its signed abort."""
-    while (answer := await call.read()) is not EOF:
+    while (answer := await session.read()) is not EOF:
         packet = codec.decode_packet(answer)
         if packet.type is PacketType.ABORT:
             return codec.decode_message(packet, Abort).reason
@@ -99,7 +99,7 @@ async def test_a_partner_that_stalls(tmp_path: Path, sent: int) -> None:
         assert len(scene.node.sessions.underway) == 1
         paid = charged(scene)
         assert paid == 7, "reserved, or charged once tags have left"
-        assert await told(stalling.call) == "timed-out"
+        assert await told(stalling) == "timed-out"
         await until(lambda: scene.node.sessions.underway == ())
         assert charged(scene) == (7 if sent == PACKETS - 1 else 0)
         assert reasons(scene.south)[-1] == "timed-out"
@@ -204,7 +204,7 @@ async def test_more_declared_than_ever_sent(tmp_path: Path) -> None:
         assert charged(scene) == 1_000_000
         first = codec.decode_packet(lying.host.outbox.popleft())
         await lying.call.write(codec.encode_packet(replace(first, payload=first.payload[: 7 * ELEMENT_BYTES])))
-        assert await told(lying.call) == "protocol-violation"
+        assert await told(lying) == "protocol-violation"
         await until(lambda: scene.node.sessions.underway == ())
         assert charged(scene) == 0
         await assert_answers(scene)

@@ -7,13 +7,13 @@ answer that the ledger does not know or the other way round, a file left behind,
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import time
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from typing import Final
 import pytest
 
 from benchmarks.processes import peak_rss_bytes, rss_bytes
-from nodes.control.client import ControlClient, connect
+from nodes.control.client import connect
 from nodes.control.wire import QueryOrder
 from nodes.errors import TooManySessionsError, TurnedAwayError
 from nodes.home import Home
@@ -50,21 +50,21 @@ class Crowd:
     south: NodeUnderTest
     partners: list[NodeUnderTest]
 
-    async def ask(self, questions: int) -> Counter[str]:
+    def ask(self, questions: int) -> Counter[str]:
         """All partners ask at once. Returns: how the questions ended."""
-        order = QueryOrder("south", "suspects", "suspects", (), Reveals.SHARED_IDENTIFIERS, MANDATE)
-        async with AsyncExitStack() as stack:
-            clients = [await stack.enter_async_context(connect(Home(node.home))) for node in self.partners]
-            asking = [ending(clients[number % len(clients)], order) for number in range(questions)]
-            return Counter(await asyncio.gather(*asking))
+        with ThreadPoolExecutor(questions) as operators:
+            homes = [self.partners[number % len(self.partners)].home for number in range(questions)]
+            return Counter(operators.map(ending, homes))
 
 
-async def ending(client: ControlClient, order: QueryOrder) -> str:
+def ending(home: Path) -> str:
+    order = QueryOrder("south", "suspects", "suspects", (), Reveals.SHARED_IDENTIFIERS, MANDATE)
     try:
-        async for event in client.query(order):
-            if event["event"] == "done":
-                assert [entry["shared"] for entry in event["result"]["lists"]] == [SHARED]
-                return ANSWERED
+        with connect(Home(home)) as client:
+            for event in client.query(order):
+                if event["event"] == "done":
+                    assert [entry["shared"] for entry in event["result"]["lists"]] == [SHARED]
+                    return ANSWERED
     except (RefusedError, TurnedAwayError) as error:
         return str(error).rpartition(": ")[2]
     except ConnectionLostError as error:
@@ -104,7 +104,7 @@ def asked(
         assert nodes.south.process is not None
         number = nodes.south.process.pid
         idle_bytes, begun = rss_bytes(number), time.monotonic()
-        seen = asyncio.run(nodes.ask(questions))
+        seen = nodes.ask(questions)
         seconds = time.monotonic() - begun
         peak_bytes = peak_rss_bytes(number)
         assert seen.total() == questions

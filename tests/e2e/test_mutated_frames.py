@@ -28,7 +28,7 @@ from tests.mutations import EXPECTED_CODES, MUTATIONS, Mutation
 from tests.scene import Scene, raw_channel, served
 from tests.soak import record
 
-SESSIONS = 1_000
+SESSIONS = 500
 SOAK_SESSIONS = 20_000
 SECONDS = 20
 # Elements that are elements, but others than were sent, fail the attacker's own check of the proof.
@@ -75,7 +75,7 @@ class Attacker:
                     self.originals.append(packet)
                 sent = mutation(rng, packet, self.originals) if session.sent == spoiled else packet
                 changed |= sent != packet
-                await session.call.write(sent)
+                await session.send(sent)
             await session.to_the_end()
             while len(self.endings.codes) == known:  # noqa: ASYNC110, what is waited for is a log line
                 await asyncio.sleep(0.005)
