@@ -3,9 +3,12 @@
 A session's spools live in unlinked files, sealed block by block (AES-256-GCM) under random keys that exist in
 memory only. A crash leaves nothing behind, and the disk never sees a tag or an output in the clear.
 
-Memory: about 2 * RUN_BYTES while a spool is sorted or joined, whatever its size up to 2^29 bytes; above it a
-merge needs one block more for every further RUN_BYTES. A join
-holds what it returns besides, once. Not safe for concurrent calls: the runner queues them.
+Rows are sorted while they arrive, in runs; what is left for the end is to merge those. Of each kind of spool one list
+at a time gathers rows in memory, the latest.
+
+Memory: four times RUN_BYTES while a run is sorted, as many times WINDOW_BYTES while runs are merged or joined, whatever
+the size of a spool up to 2^28 bytes; above it a merge needs one block more for every further RUN_BYTES. A join holds
+what it returns besides, once. Not safe for concurrent calls: the runner queues them.
 """
 
 from __future__ import annotations
@@ -13,44 +16,25 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from numpy.typing import NDArray
 
+from nodes import sorted_rows
 from nodes.errors import StorageError
+from nodes.sorted_rows import Nothing, Rows, RowSource, Window, as_bytes, as_rows, columns, count_up_to, lowest
 from protocol.effects import SpoolName
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import TAG_BYTES
 
 BLOCK_BYTES: Final = 1 << 16  # sealed at once; a sort reads whole blocks
 SEAL_BYTES: Final = 16  # GCM tag, NIST SP 800-38D
-RUN_BYTES: Final = 1 << 23  # sorted in memory at once
-WINDOW_BYTES: Final = 1 << 22  # of all runs together in a merge, of each side in a join
-
-Rows = NDArray[Any]  # dtype "S<row bytes>": numpy compares it as unsigned bytes over the full width
-
-
-class RowSource(Protocol):
-    """Bytes that can be read at any offset: a spool's, or a file's that a node keeps."""
-
-    def __len__(self) -> int: ...
-    def read(self, first: int, count: int) -> bytes | bytearray: ...
-
-
-class Nothing:
-    """A source without rows."""
-
-    def __len__(self) -> int:
-        return 0
-
-    def read(self, first: int, count: int) -> bytes:  # noqa: ARG002, the same for all sources
-        return b""
+RUN_BYTES: Final = 1 << 22  # sorted in memory at once
 
 
 class Quota:
@@ -160,8 +144,25 @@ def _storage_error(cause: OSError) -> StorageError:
 
 @dataclass(slots=True)
 class _Spool:
+    """Rows in `file` lie in ascending runs that end at `ends`; `fresh` ones come behind, in no order."""
+
     row_bytes: int
     file: SpoolFile
+    ends: list[int] = field(default_factory=list)
+    fresh: bytearray = field(default_factory=bytearray)
+    last: bytes = b""
+
+    def settle(self) -> None:
+        """Sort the fresh rows and put them into the file: as a run of their own, unless they continue the last one."""
+        if not self.fresh:
+            return
+        rows = sorted_rows.sort(as_rows(self.fresh, self.row_bytes))
+        self.fresh = bytearray()
+        if self.ends and rows[:1].tobytes() >= self.last:
+            self.ends.pop()
+        self.file.append(as_bytes(rows))
+        self.ends.append(len(self.file))
+        self.last = rows[-1:].tobytes()
 
 
 class Spools:
@@ -183,11 +184,11 @@ class Spools:
         self._lent[name] = (row_bytes, source)
 
     def rows(self, name: SpoolName, row_bytes: int) -> RowSource:
-        """Return the bytes of a spool, of one that was lent, or none where there is neither."""
+        """Return the bytes of a sorted spool, of one that was lent, or none where there is neither."""
         lent_row_bytes, source = self._lent.get(name, (row_bytes, Nothing()))
         if lent_row_bytes != row_bytes:
             raise StorageError(f"expected rows of {row_bytes} bytes, got rows of another width")
-        return self._get(name, row_bytes).file if name in self._spools else source
+        return self._sorted(name, row_bytes) if name in self._spools else source
 
     def drop(self, name: SpoolName) -> None:
         """Forget a spool's rows; it may be appended to again."""
@@ -199,37 +200,32 @@ class Spools:
         if len(rows) % row_bytes:
             raise StorageError(f"expected whole rows of {row_bytes} bytes, got {len(rows)} bytes")
         if name not in self._spools:
+            for (kind, _), other in self._spools.items():
+                if kind == name[0]:
+                    other.settle()
             self._spools[name] = _Spool(row_bytes, self._new_file())
-        self._get(name, row_bytes).file.append(rows)
+        spool = self._get(name, row_bytes)
+        spool.fresh += rows
+        if len(spool.fresh) >= RUN_BYTES:
+            spool.settle()
 
     def sort(self, name: SpoolName, row_bytes: int) -> None:
-        """Sort by bytes, ascending. Cost: one pass over the disk up to RUN_BYTES, two above."""
+        """Sort by bytes, ascending. Cost: one pass over the disk, unless all is one run."""
         if name not in self._spools:
             return
         spool = self._get(name, row_bytes)
-        runs = list(self._sorted_runs(spool))
-        if len(runs) > 1:
+        spool.settle()
+        if len(spool.ends) > 1:
             merged = self._new_file()
-            _merge(_windows(spool.file, row_bytes, runs), merged.append)
-            self._replace(spool, merged)
-
-    def _sorted_runs(self, spool: _Spool) -> Iterator[tuple[int, int]]:
-        """Replace the spool's file by one of sorted runs; yield each run's first byte and end."""
-        run_bytes = RUN_BYTES // spool.row_bytes * spool.row_bytes
-        sorted_file = self._new_file()
-        for start in range(0, len(spool.file), run_bytes):
-            end = min(start + run_bytes, len(spool.file))
-            rows = as_rows(spool.file.read(start, end - start), spool.row_bytes)
-            rows.sort()
-            sorted_file.append(as_bytes(rows))
-            yield start, end
-        self._replace(spool, sorted_file)
+            sorted_rows.merge(spool.file, row_bytes, spool.ends, merged.append)
+            spool.file.close()
+            spool.file, spool.ends = merged, [len(merged)]
 
     def read(self, name: SpoolName, row_bytes: int, first: int, count: int) -> bytes:
-        """Return rows `first .. first+count-1`."""
+        """Return rows `first .. first+count-1` of a sorted spool."""
         if name not in self._spools and first == count == 0:
             return b""
-        return bytes(self._get(name, row_bytes).file.read(first * row_bytes, count * row_bytes))
+        return bytes(self._sorted(name, row_bytes).read(first * row_bytes, count * row_bytes))
 
     def join(self, outputs: SpoolName, output_row_bytes: int, tags: SpoolName, tag_row_bytes: int) -> bytes:
         """Return each row of the sorted `outputs` whose tag is among the sorted `tags`, with that row of `tags`.
@@ -242,21 +238,19 @@ class Spools:
         joined = io.BytesIO()  # gives its bytes away without a copy
 
         def write(pairs: memoryview) -> None:
-            columns = np.frombuffer(pairs, np.uint8).reshape(-1, pair_bytes)
-            joined.write(np.ascontiguousarray(columns[:, ROW_NUMBER_BYTES:]).data)
+            joined.write(np.ascontiguousarray(columns(as_rows(pairs, pair_bytes))[:, ROW_NUMBER_BYTES:]).data)
 
-        runs: list[tuple[int, int]] = []
+        window_bytes = sorted_rows.WINDOW_BYTES
+        ends: list[int] = []
         file = self._new_file()
         try:
             for pairs in _join(
-                Window(left, output_row_bytes, 0, len(left), WINDOW_BYTES),
-                Window(right, tag_row_bytes, 0, len(right), WINDOW_BYTES),
+                Window(left, output_row_bytes, 0, len(left), window_bytes),
+                Window(right, tag_row_bytes, 0, len(right), window_bytes),
             ):
-                pairs.sort()
-                start = len(file)
-                file.append(as_bytes(pairs))
-                runs.append((start, len(file)))
-            _merge(_windows(file, pair_bytes, runs), write)
+                file.append(as_bytes(sorted_rows.sort(pairs)))
+                ends.append(len(file))
+            sorted_rows.merge(file, pair_bytes, ends, write)
         finally:
             file.close()
         return joined.getvalue()
@@ -277,59 +271,12 @@ class Spools:
     def _new_file(self) -> SpoolFile:
         return SpoolFile(self._folder, self._quota)
 
-    @staticmethod
-    def _replace(spool: _Spool, file: SpoolFile) -> None:
-        spool.file.close()
-        spool.file = file
-
-
-class Window:
-    """The part of a sorted run that is in memory: rows leave in front, the next ones come in behind."""
-
-    def __init__(self, file: RowSource, row_bytes: int, start: int, end: int, window_bytes: int) -> None:
-        self._file = file
-        self._row_bytes = row_bytes
-        self._next = start
-        self._end = end
-        self._step = max(window_bytes, BLOCK_BYTES) // row_bytes * row_bytes
-        self.rows: Rows = as_rows(bytearray(), row_bytes)
-
-    def fill(self, keep: int = 0) -> None:
-        """Read on when at most `keep` rows are left in memory."""
-        if len(self.rows) <= keep and self._next < self._end:
-            count = min(self._step, self._end - self._next)
-            fresh = as_rows(self._file.read(self._next, count), self._row_bytes)
-            self.rows = np.concatenate([self.rows, fresh]) if len(self.rows) else fresh
-            self._next += count
-
-    @property
-    def more(self) -> bool:
-        """Whether rows of the run are still on disk."""
-        return self._next < self._end
-
-    def take(self, count: int) -> Rows:
-        taken = self.rows[:count]
-        self.rows = self.rows[count:]
-        return taken
-
-
-def _windows(file: SpoolFile, row_bytes: int, runs: list[tuple[int, int]]) -> list[Window]:
-    return [Window(file, row_bytes, start, end, WINDOW_BYTES // len(runs)) for start, end in runs]
-
-
-def _merge(windows: list[Window], write: Callable[[memoryview], None]) -> None:
-    """Merge sorted runs. In each round, all that is not above the lowest of the windows' last rows leaves."""
-    while True:
-        for window in windows:
-            window.fill()
-        windows = [window for window in windows if len(window.rows)]
-        if not windows:
-            return
-        bound = lowest([window.rows[-1:] for window in windows if window.more])
-        parts = [window.take(count_up_to(window.rows, bound)) for window in windows]
-        rows = np.concatenate(parts)
-        rows.sort(kind="stable")  # for text types a merge sort that finds the runs it is given
-        write(as_bytes(rows))
+    def _sorted(self, name: SpoolName, row_bytes: int) -> SpoolFile:
+        spool = self._get(name, row_bytes)
+        spool.settle()
+        if len(spool.ends) > 1:
+            raise StorageError("expected rows in ascending order, got them unsorted")
+        return spool.file
 
 
 def _join(outputs: Window, tags: Window) -> Iterator[Rows]:
@@ -343,11 +290,10 @@ def _join(outputs: Window, tags: Window) -> Iterator[Rows]:
         bound = lowest([rows[-1:] for rows, side in ((keys, outputs), (theirs, tags)) if side.more])
         keys = keys[: count_up_to(keys, bound)]
         rows = outputs.take(len(keys))
-        places = np.minimum(np.searchsorted(theirs, keys), len(theirs) - 1)
-        hits = theirs[places] == keys
-        ours = _columns(rows)[hits]
+        places, hits = sorted_rows.find(keys, theirs)
+        ours = columns(rows)[hits]
         numbers = ours[:, : -ROW_NUMBER_BYTES - 1 : -1]
-        pairs = np.hstack([numbers, ours, _columns(tags.rows)[places[hits]]])
+        pairs = np.hstack([numbers, ours, columns(tags.rows.take(places[hits]))])
         yield pairs.view(f"S{pairs.shape[1]}").ravel()
         # The last tag up to the bound stays: outputs with the same tag may follow.
         tags.take(max(count_up_to(theirs, bound) - 1, 0))
@@ -356,29 +302,5 @@ def _join(outputs: Window, tags: Window) -> Iterator[Rows]:
 
 
 def _tags_of(rows: Rows) -> Rows:
-    tags: Rows = np.ascontiguousarray(_columns(rows)[:, :TAG_BYTES]).view(f"S{TAG_BYTES}").ravel()
+    tags: Rows = np.ascontiguousarray(columns(rows)[:, :TAG_BYTES]).view(f"S{TAG_BYTES}").ravel()
     return tags
-
-
-def lowest(ends: list[Rows]) -> Rows | None:
-    """Return the lowest of single rows, or None where there is none."""
-    return min(ends, key=lambda end: end.tobytes()) if ends else None
-
-
-def count_up_to(rows: Rows, bound: Rows | None) -> int:
-    """Return how many of sorted rows are not above `bound`; all of them where there is none."""
-    return len(rows) if bound is None else int(np.searchsorted(rows, bound, side="right")[0])
-
-
-def as_rows(data: bytes | bytearray, row_bytes: int) -> Rows:
-    """Return rows as fixed-width text, which numpy compares as unsigned bytes over the full width."""
-    return np.frombuffer(data, dtype=f"S{row_bytes}")
-
-
-def _columns(rows: Rows) -> NDArray[np.uint8]:
-    return rows.view(np.uint8).reshape(-1, rows.dtype.itemsize)
-
-
-def as_bytes(rows: Rows) -> memoryview:
-    """Return the bytes of rows, end to end."""
-    return rows.view(np.uint8).data

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodes.registry.snapshot import BLOCK_ITEMS, Snapshot
-from nodes.spool import WINDOW_BYTES, Rows, RowSource, Window, as_bytes, count_up_to, lowest
+from nodes.sorted_rows import WINDOW_BYTES, Rows, RowSource, Window, as_bytes, count_up_to, find, lowest, sort
 from protocol.effects import Merged
 from psi import TAG_BYTES, Items
 
@@ -39,8 +39,7 @@ def apply_changes(
         held, coming, leaving = (window.take(count_up_to(window.rows, bound)) for window in windows)
         leaves = _among(held, leaving)
         misfits += len(leaving) - int(leaves.sum()) + int(_among(coming, held).sum())
-        rows = np.concatenate([held[~leaves], coming])
-        rows.sort(kind="stable")  # for text types a merge sort that finds the two runs
+        rows = sort(np.concatenate([held[~leaves], coming]))
         data = as_bytes(rows)
         write(data)
         digest.update(data)
@@ -116,6 +115,4 @@ def _among(rows: Rows, others: Rows) -> NDArray[np.bool_]:
     """Which of sorted rows are among sorted others."""
     if not len(rows) or not len(others):
         return np.zeros(len(rows), bool)
-    places = np.minimum(np.searchsorted(others, rows), len(others) - 1)
-    found: NDArray[np.bool_] = others[places] == rows
-    return found
+    return find(rows, others)[1]

@@ -14,7 +14,7 @@ from nodes.epochs.tag_file import TagFile, TagFileWriter
 from nodes.errors import EpochDamagedError, EpochUnknownError, StorageError
 from nodes.home import make_folder
 from nodes.identity import Identity
-from nodes.spool import Nothing, RowSource
+from nodes.sorted_rows import Nothing, RowSource
 from protocol.effects import Merged, Signed
 from protocol.epoch.statements import Held, held_epoch, read_release
 from protocol.messages import EPOCH_ID, Epoch, Release

@@ -15,7 +15,8 @@ from nodes.epochs.folder import EpochFolder, signed_facts
 from nodes.epochs.tag_file import TagFile, TagFileWriter
 from nodes.errors import EpochDamagedError
 from nodes.registry import Registry, Snapshot
-from nodes.spool import WINDOW_BYTES, Nothing, RowSource, Spools
+from nodes.sorted_rows import WINDOW_BYTES, Nothing, RowSource
+from nodes.spool import Spools
 from protocol.dsse import Signer
 from protocol.effects import SpoolName
 from protocol.epoch.statements import sign

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from nodes.sealed import SealedFileError, SealedReader, SealedWriter
-from nodes.spool import RowSource
+from nodes.sorted_rows import RowSource
 from psi import TAG_BYTES, lp
 
 DST_FILE: Final = "accord/v1/epoch-file"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes import spool
+from nodes import sorted_rows, spool
 from nodes.errors import StorageError
 from nodes.spool import Spools
 from protocol.rows import PLAIN
@@ -28,7 +28,8 @@ def spools(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if request.param:
         monkeypatch.setattr(spool, "BLOCK_BYTES", 96)
         monkeypatch.setattr(spool, "RUN_BYTES", 500)
-        monkeypatch.setattr(spool, "WINDOW_BYTES", 1_000)
+        monkeypatch.setattr(sorted_rows, "WINDOW_BYTES", 1_000)
+        monkeypatch.setattr(sorted_rows, "MIN_WINDOW_BYTES", 96)
     made = Spools(tmp_path, ROOMY_BYTES)
     yield made
     made.close()
@@ -81,7 +82,8 @@ def fill_for_join(spools: Spools, outputs: list[bytes], tags: list[bytes]) -> No
     for number, tag in enumerate(outputs):
         spools.append(OUTPUTS, OUTPUT_ROW_BYTES, tag + struct.pack("<I", number))
     spools.append(TAGS, TAG_ROW_BYTES, b"".join(sorted(set(tags))))
-    spools.sort(OUTPUTS, OUTPUT_ROW_BYTES)
+    for name, row_bytes in ((OUTPUTS, OUTPUT_ROW_BYTES), (TAGS, TAG_ROW_BYTES)):
+        spools.sort(name, row_bytes)
 
 
 def joined(spools: Spools) -> list[int]:
@@ -130,7 +132,8 @@ def test_join_of_neighbours(spools: Spools, outputs: list[bytes], tags: list[byt
 def test_a_join_holds_its_pairs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "BLOCK_BYTES", 1 << 12)
     monkeypatch.setattr(spool, "RUN_BYTES", 1 << 16)
-    monkeypatch.setattr(spool, "WINDOW_BYTES", 1 << 16)
+    monkeypatch.setattr(sorted_rows, "WINDOW_BYTES", 1 << 16)
+    monkeypatch.setattr(sorted_rows, "MIN_WINDOW_BYTES", 1 << 12)
     tags = sorted(random_rows(random.Random(3), 60_000, TAG_ROW_BYTES))
     spools = Spools(tmp_path, ROOMY_BYTES)
     fill_for_join(spools, random.Random(4).sample(tags, len(tags)), tags)
@@ -140,7 +143,7 @@ def test_a_join_holds_its_pairs_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     tracemalloc.stop()
     spools.close()
     assert len(pairs) == len(tags) * (OUTPUT_ROW_BYTES + TAG_ROW_BYTES)
-    assert peak_bytes < 1.5 * len(pairs) + 20 * spool.WINDOW_BYTES
+    assert peak_bytes < 1.5 * len(pairs) + 20 * sorted_rows.WINDOW_BYTES
 
 
 def test_the_pairs_of_a_join_leave_the_disk(tmp_path: Path) -> None:
@@ -175,10 +178,13 @@ def test_widths_are_checked(spools: Spools) -> None:
 
 
 def test_a_session_cannot_take_the_whole_disk(tmp_path: Path) -> None:
-    spools = Spools(tmp_path, limit_bytes=3 * (spool.BLOCK_BYTES + spool.SEAL_BYTES))
-    spools.append(TAGS, TAG_ROW_BYTES, bytes(3 * spool.BLOCK_BYTES))
+    spools = Spools(
+        tmp_path, limit_bytes=3 * (spool.RUN_BYTES // spool.BLOCK_BYTES) * (spool.BLOCK_BYTES + spool.SEAL_BYTES)
+    )
+    spools.append(TAGS, TAG_ROW_BYTES, b"\1" * spool.RUN_BYTES)
+    spools.append(TAGS, TAG_ROW_BYTES, bytes(spool.RUN_BYTES))
     with pytest.raises(StorageError, match="at most"):
-        spools.append(OUTPUTS, OUTPUT_ROW_BYTES, bytes(20 * spool.BLOCK_BYTES))
+        spools.append(OUTPUTS, OUTPUT_ROW_BYTES, bytes(20 * spool.RUN_BYTES))
     with pytest.raises(StorageError, match="at most"):
         spools.sort(TAGS, TAG_ROW_BYTES)
     spools.close()
@@ -199,10 +205,10 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
     spools = Spools(tmp_path, ROOMY_BYTES)
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(StorageError, match="No space left on device"):
-        spools.append(TAGS, TAG_ROW_BYTES, bytes(spool.BLOCK_BYTES))
+        spools.append(TAGS, TAG_ROW_BYTES, bytes(spool.RUN_BYTES))
     monkeypatch.setattr(os, "pwrite", lambda *_: 17)
     with pytest.raises(StorageError, match="disk is full"):
-        spools.append(OUTPUTS, OUTPUT_ROW_BYTES, bytes(20 * spool.BLOCK_BYTES))
+        spools.append(OUTPUTS, OUTPUT_ROW_BYTES, bytes(20 * spool.RUN_BYTES))
     spools.close()
 
 
@@ -236,9 +242,47 @@ def test_nothing_on_disk_has_a_name_or_is_readable(
 
 def test_a_changed_block_is_noticed(tmp_path: Path) -> None:
     spools = Spools(tmp_path, ROOMY_BYTES)
-    spools.append(TAGS, TAG_ROW_BYTES, bytes(2 * spool.BLOCK_BYTES))
+    spools.append(TAGS, TAG_ROW_BYTES, b"\1" * spool.RUN_BYTES)
+    spools.append(TAGS, TAG_ROW_BYTES, bytes(spool.RUN_BYTES))
     descriptor = spools._spools[TAGS].file._descriptor
     os.pwrite(descriptor, bytes((os.pread(descriptor, 1, 100)[0] ^ 1,)), 100)
     with pytest.raises(StorageError, match="failing disk"):
         spools.sort(TAGS, TAG_ROW_BYTES)
+    spools.close()
+
+
+def test_rows_that_arrive_in_order_are_one_run(spools: Spools) -> None:
+    rows = sorted(random_rows(random.Random(6), 1_000, TAG_ROW_BYTES))
+    for first in range(0, 1_000, 9):
+        spools.append(TAGS, TAG_ROW_BYTES, b"".join(rows[first : first + 9]))
+    assert spools.read(TAGS, TAG_ROW_BYTES, 0, 1_000) == b"".join(rows)
+    assert spools._spools[TAGS].ends == [1_000 * TAG_ROW_BYTES]
+
+
+def test_rows_are_not_read_before_they_are_sorted(spools: Spools, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "RUN_BYTES", 5 * TAG_ROW_BYTES)
+    for first in b"\2\1":
+        spools.append(TAGS, TAG_ROW_BYTES, bytes([first]) * 5 * TAG_ROW_BYTES)
+    with pytest.raises(StorageError, match="expected rows in ascending order"):
+        spools.read(TAGS, TAG_ROW_BYTES, 0, 1)
+    spools.sort(TAGS, TAG_ROW_BYTES)
+    assert spools.read(TAGS, TAG_ROW_BYTES, 5, 1) == b"\2" * TAG_ROW_BYTES
+
+
+@pytest.mark.parametrize("lists", [2, 5])
+def test_one_list_of_each_kind_gathers_rows_in_memory(tmp_path: Path, lists: int) -> None:
+    spools = Spools(tmp_path, ROOMY_BYTES)
+    rng = random.Random(lists)
+    rows = {
+        (kind, number): random_rows(rng, 20, TAG_ROW_BYTES)
+        for kind in ("outputs", "own-tags")
+        for number in range(lists)
+    }
+    for name, some in rows.items():
+        spools.append(name, TAG_ROW_BYTES, b"".join(some))
+    assert sum(bool(one.fresh) for one in spools._spools.values()) == 2
+    for name, some in rows.items():
+        spools.append(name, TAG_ROW_BYTES, some[0])
+        spools.sort(name, TAG_ROW_BYTES)
+        assert rows_of(spools.read(name, TAG_ROW_BYTES, 0, 21), TAG_ROW_BYTES) == sorted([*some, some[0]])
     spools.close()

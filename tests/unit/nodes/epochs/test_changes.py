@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes import spool
+from nodes import sorted_rows
 from nodes.epochs import changes
 from nodes.epochs.changes import apply_changes, differences
 from nodes.registry.snapshot import Snapshot
@@ -37,7 +37,7 @@ class Rows:
 @pytest.fixture(params=[False, True], ids=["as-shipped", "tiny-windows"], autouse=True)
 def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
-        monkeypatch.setattr(spool, "BLOCK_BYTES", 48)
+        monkeypatch.setattr(sorted_rows, "MIN_WINDOW_BYTES", 48)
         monkeypatch.setattr(changes, "WINDOW_BYTES", 48)
         monkeypatch.setattr(changes, "BLOCK_ITEMS", 3)
 
