@@ -205,6 +205,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("DEADLINE_EXCEEDED", ExitCode.NETWORK): {
         "timed-out": "Check the line and the partner's load; see the deadlines in accord.toml.",
+        "not-heard": "Ask those who were not heard and who coordinated: each node's ledger says whom it heard.",
     },
     ("ALREADY_EXISTS", ExitCode.PARTNER_VIOLATION): {
         "replayed-envelope": "Ask again with a new request; if nobody repeated one, tell the partner.",
@@ -232,6 +233,8 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "bad-element": _BROKEN,
         "total-out-of-range": _BROKEN,
         "bad-proof": _BROKEN,
+        "participant-failed": "Treat as an attack until explained: the ledger holds what that participant signed.",
+        "views-differ": "Treat as an attack until explained: compare the ledgers of all participants.",
         "bad-scalar": _BROKEN,
         "wrong-statement": _BROKEN,
     },

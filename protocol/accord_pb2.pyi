@@ -7,18 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Packet(_message.Message):
-    __slots__ = ("type", "payload", "signature", "sequence", "chain")
+    __slots__ = ("type", "payload", "signature", "sequence", "chain", "sender")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CHAIN_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     type: int
     payload: bytes
     signature: bytes
     sequence: int
     chain: bytes
-    def __init__(self, type: _Optional[int] = ..., payload: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., sequence: _Optional[int] = ..., chain: _Optional[bytes] = ...) -> None: ...
+    sender: str
+    def __init__(self, type: _Optional[int] = ..., payload: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., sequence: _Optional[int] = ..., chain: _Optional[bytes] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class Participant(_message.Message):
     __slots__ = ("agency", "role", "data_set", "signing_key")
@@ -289,6 +291,60 @@ class Cells(_message.Message):
     rows: bytes
     proof: bytes
     def __init__(self, ctx: _Optional[bytes] = ..., rows: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
+
+class Pledge(_message.Message):
+    __slots__ = ("ctx", "commitment")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    commitment: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., commitment: _Optional[bytes] = ...) -> None: ...
+
+class Contribution(_message.Message):
+    __slots__ = ("ctx", "pledge_salt", "ciphertexts", "knowledge", "ranges")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    PLEDGE_SALT_FIELD_NUMBER: _ClassVar[int]
+    CIPHERTEXTS_FIELD_NUMBER: _ClassVar[int]
+    KNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    pledge_salt: bytes
+    ciphertexts: bytes
+    knowledge: bytes
+    ranges: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., pledge_salt: _Optional[bytes] = ..., ciphertexts: _Optional[bytes] = ..., knowledge: _Optional[bytes] = ..., ranges: _Optional[bytes] = ...) -> None: ...
+
+class View(_message.Message):
+    __slots__ = ("ctx", "stage", "digest")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    stage: int
+    digest: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class Opening(_message.Message):
+    __slots__ = ("ctx", "stage", "cells")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    stage: int
+    cells: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., cells: _Optional[bytes] = ...) -> None: ...
+
+class Shares(_message.Message):
+    __slots__ = ("ctx", "stage", "partials", "proof")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    PARTIALS_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    stage: int
+    partials: bytes
+    proof: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., partials: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reference", "reason")

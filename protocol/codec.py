@@ -40,6 +40,11 @@ SIGNED: Final = frozenset(
         PacketType.EPOCH,
         PacketType.RELEASE,
         PacketType.CELLS,
+        PacketType.PLEDGE,
+        PacketType.CONTRIBUTION,
+        PacketType.VIEW,
+        PacketType.OPENING,
+        PacketType.SHARES,
     }
 )
 
@@ -64,9 +69,15 @@ _LENGTHS: Final[dict[str, int]] = {
     "rows_digest": DIGEST_BYTES,
     "proofs": 64,
     "proof": 64,
+    "commitment": DIGEST_BYTES,
+    "pledge_salt": 32,
+    "knowledge": 128,
+    "digest": DIGEST_BYTES,
 }
 _MAY_BE_EMPTY: Final = frozenset({"tags_commitment", "proof"})
-_ANY_LENGTH: Final = frozenset({"rows"})  # within the packet's own bound; whoever reads them knows how many
+_ANY_LENGTH: Final = frozenset(
+    {"rows", "ciphertexts", "ranges", "cells", "partials"}
+)  # within the packet's own bound; whoever reads them knows how many
 _MAY_BE_ABSENT: Final = frozenset({"aggregate", "terms"})
 
 PB = TypeVar("PB", bound=ProtobufMessage)
@@ -81,6 +92,7 @@ def encode_packet(packet: Packet) -> bytes:
         signature=packet.signature,
         sequence=packet.sequence or 0,
         chain=packet.chain,
+        sender=packet.sender,
     )
     return bytes(wire.SerializeToString(deterministic=True))
 
@@ -105,6 +117,9 @@ def decode_packet(raw: bytes) -> Packet:
         _check_length("chain", len(wire.chain), DIGEST_BYTES)
     elif wire.sequence:
         raise MalformedPacketError("expected a chain beside the sequence number")
+    if wire.sender and not signed:
+        raise MalformedPacketError("expected no sender on a packet that nobody signed")
+    _check_text("sender", wire.sender)
     limit = SIGNED_PAYLOAD_BYTES if signed else FRAME_PAYLOAD_BYTES
     if len(wire.payload) > limit:
         raise MalformedPacketError(f"expected at most {limit} bytes of payload, got {len(wire.payload)}")
@@ -114,6 +129,7 @@ def decode_packet(raw: bytes) -> Packet:
         signature=wire.signature,
         sequence=wire.sequence if wire.chain else None,
         chain=wire.chain,
+        sender=wire.sender,
     )
 
 
@@ -183,9 +199,14 @@ def _scalar_or_message(field: Any, part: Any) -> Any:
     if isinstance(part, bytes):
         if field.name not in _ANY_LENGTH and (part or field.name not in _MAY_BE_EMPTY):
             _check_length(field.name, len(part), _LENGTHS[field.name])
-    elif isinstance(part, str) and (len(part.encode()) > TEXT_BYTES or not part.isprintable()):
-        raise MalformedPacketError(f"expected at most {TEXT_BYTES} bytes of printable text in {field.name}")
+    elif isinstance(part, str):
+        _check_text(field.name, part)
     return part
+
+
+def _check_text(name: str, text: str) -> None:
+    if len(text.encode()) > TEXT_BYTES or not text.isprintable():
+        raise MalformedPacketError(f"expected at most {TEXT_BYTES} bytes of printable text in {name}")
 
 
 def _check_length(name: str, got: int, expected: int) -> None:

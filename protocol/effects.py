@@ -71,7 +71,24 @@ class Ended:
     tell_partner: bool = True
 
 
-Event = Started | Received | Completed | JobFailed | Ended
+@dataclass(frozen=True, slots=True)
+class ReceivedFrom:
+    """For who coordinates a total: one packet's exact bytes from that participant."""
+
+    agency: str
+    packet: bytes
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEnded:
+    """For who coordinates a total: no more is to come from that participant; why, is the host's to say."""
+
+    agency: str
+    error: ProtocolError
+
+
+Event = Started | Received | ReceivedFrom | Completed | JobFailed | LinkEnded | Ended
 
 
 # --- effects
@@ -79,6 +96,15 @@ Event = Started | Received | Completed | JobFailed | Ended
 
 @dataclass(frozen=True, slots=True)
 class Send:
+    packet: bytes
+    type: PacketType
+
+
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    """For who coordinates a total: a packet for that participant."""
+
+    agency: str
     packet: bytes
     type: PacketType
 
@@ -126,6 +152,30 @@ class Values:
 
     flags: bytes = field(repr=False)
     amounts: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCells:
+    """For totals: what own records hold in each category of the envelope's aggregate. Result: `OwnCells`."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCells:
+    """Own records, category by category (one where the aggregate names none), after the envelope's filters.
+
+    Args:
+        records: how many own identifiers of the envelope's kinds have a record in the category; of a person's, at most
+            `per_person` count.
+        values: the sum of what these have, each in units and clipped to low..high of the aggregate; empty for a count.
+        withheld: True where an own rule forbids to contribute whatever the number is, as where one person dominates.
+            The minimum of the terms is for the protocol to apply.
+    """
+
+    records: tuple[int, ...] = field(repr=False)
+    values: tuple[int, ...] = field(default=(), repr=False)
+    withheld: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +433,30 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """What this node learns of one category over all participants; None where that was not opened to it.
+
+    Args:
+        contributors: how many participants contributed.
+        records: their records, with the noise and rounding of each one's terms.
+        value: their values, in units, with the noise of each one's terms.
+    """
+
+    category: str
+    contributors: int | None
+    records: int | None = None
+    value: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The answer of totals, category by category, and each participant's terms: its agency and how closely it tells."""
+
+    totals: tuple[Total, ...]
+    terms: tuple[tuple[str, Terms], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Synchronised:
     """Requester: the own index of this epoch is at this release."""
 
@@ -391,7 +465,7 @@ class Synchronised:
     sizes: tuple[int, ...]
 
 
-Result = Answer | Disclosed | Figures | Synchronised
+Result = Answer | Disclosed | Figures | Synchronised | Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,10 +479,12 @@ class Done:
 
 Effect = (
     Send
+    | SendTo
     | Compute
     | ReadItems
     | ReadNotes
     | ReadValues
+    | ReadCells
     | Solve
     | Append
     | Sort

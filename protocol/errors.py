@@ -179,6 +179,33 @@ class CellsError(ProtocolError):
     code = "bad-cells"
 
 
+class ParticipantError(ProtocolError):
+    """A participant of a total that does not do its part: a proof, a commitment or a list of cells that is wrong."""
+
+    code = "participant-failed"
+
+    def __init__(self, agency: str, message: str) -> None:
+        super().__init__(f"{agency}: {message}")
+        self.agency = agency
+
+
+class ViewError(ProtocolError):
+    """Participants of a total that did not all hear the same."""
+
+    code = "views-differ"
+
+
+class NotHeardError(ProtocolError):
+    """Participants of a total that this node did not hear in time."""
+
+    code = "not-heard"
+    reason = Reason.TIMED_OUT
+
+    def __init__(self, agencies: tuple[str, ...], by: str) -> None:
+        super().__init__(f"not heard by {by}: {', '.join(agencies)}")
+        self.agencies = agencies
+
+
 class ResumeError(ProtocolError):
     """A session that was cut and cannot go on where it stopped: a side no longer holds what the other lacks."""
 
@@ -197,8 +224,8 @@ class RefusedError(ProtocolError):
 
     code = "refused"
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(f"the partner refused the question: {reason.value}")
+    def __init__(self, reason: Reason, agency: str = "the partner") -> None:
+        super().__init__(f"{agency} refused the question: {reason.value}")
         self.refusal = reason
 
 
@@ -217,8 +244,8 @@ class AbortedError(ProtocolError):
 
     code = "aborted-by-partner"
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(f"the partner aborted the session: {reason.value}")
+    def __init__(self, reason: Reason, agency: str = "the partner") -> None:
+        super().__init__(f"{agency} aborted the session: {reason.value}")
         self.abort = reason
 
 

@@ -44,6 +44,7 @@ from protocol.session import Local, Peer, Secrets
 from protocol.transcript import message_bytes
 from psi import SUITE, lp
 
+MIN_CIRCLE: Final = 3  # of two, each could subtract its own contribution
 _BASIS: Final = ("purpose", "instrument", "reference", "case_reference", "officer")
 
 
@@ -159,7 +160,10 @@ def check_envelope(
         raise RealmError("expected a question of this node's realm")
     if envelope.profile_hash != local.profile_hash:
         raise ProfileError("expected this node's canonicalization profile")
-    _check_participants(envelope, local, own_key, peer)
+    if envelope.query == Query.TOTALS:
+        _check_place_in_circle(envelope, local, own_key, peer)
+    else:
+        _check_participants(envelope, local, own_key, peer)
     _check_legal_basis(envelope)
     kinds = [entry.kind for entry in envelope.lists]
     if not 1 <= len(kinds) <= MAX_LISTS or len(set(kinds)) != len(kinds) or not all(kinds):
@@ -209,6 +213,39 @@ def _check_participants(envelope: Envelope, local: Local, own_key: bytes, peer: 
     recipients = (peer.agency, local.agency) if revealed(envelope).to_both else (peer.agency,)
     if envelope.recipients != recipients:
         raise EnvelopeError("expected as recipients exactly those whom the answer reaches")
+
+
+def check_circle(envelope: Envelope) -> None:
+    """The participants of a total: the requester, who asks, and two contributors or more, all different.
+
+    Raises:
+        EnvelopeError: others, or nothing that they could count.
+    """
+    agencies = [p.agency for p in envelope.participants]
+    if not MIN_CIRCLE <= len(agencies) <= MAX_PARTICIPANTS or len(set(agencies)) != len(agencies):
+        raise EnvelopeError(f"expected {MIN_CIRCLE} to {MAX_PARTICIPANTS} different participants, got {len(agencies)}")
+    first, *others = envelope.participants
+    if first.role != Role.REQUESTER or any(p.role != Role.CONTRIBUTOR for p in others):
+        raise EnvelopeError("expected a requester first, and contributors alone beside it")
+    if first.data_set or not all(p.data_set for p in others):
+        raise EnvelopeError("expected the names of the contributors' data sets alone")
+    if envelope.recipients not in ((first.agency,), tuple(agencies)):
+        raise EnvelopeError("expected as recipients the requester or all participants")
+    if not sum(entry.size for entry in envelope.lists):
+        raise EnvelopeError("expected lists of at least one record, so that something can be counted")
+
+
+def _check_place_in_circle(envelope: Envelope, local: Local, own_key: bytes, peer: Peer) -> None:
+    """A node takes part only beside partners of its own: a coordinator could otherwise invent the others, and learn
+    what this node contributes.
+    """
+    check_circle(envelope)
+    first, *others = envelope.participants
+    if first.agency != peer.agency or local.agency not in (p.agency for p in others):
+        raise EnvelopeError("expected the sender as requester and this node among the contributors")
+    known = {**local.partners, peer.agency: peer.signing_key, local.agency: own_key}
+    if any(known.get(p.agency) != p.signing_key for p in envelope.participants):
+        raise EnvelopeError("expected partners of this node alone, with the keys exchanged")
 
 
 def _check_legal_basis(envelope: Envelope) -> None:

@@ -43,11 +43,17 @@ class PacketType(IntEnum):
     SUMS = 54
     PARTIALS = 55
     CELLS = 56
+    PLEDGE = 60
+    CONTRIBUTION = 61
+    VIEW = 62
+    OPENING = 63
+    SHARES = 64
 
 
 class Role(StrEnum):
     REQUESTER = "requester"
     RESPONDER = "responder"
+    CONTRIBUTOR = "contributor"  # of totals, beside the requester, who contributes too
 
 
 class Realm(StrEnum):
@@ -328,12 +334,75 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
+class Pledge:
+    """What a participant of totals will contribute, hidden until all have pledged."""
+
+    ctx: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """A participant's part of every cell, encrypted, with the proofs that it knows it and keeps within the bounds."""
+
+    ctx: bytes
+    pledge_salt: bytes
+    ciphertexts: bytes
+    knowledge: bytes
+    ranges: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a participant of totals has heard since the envelope."""
+
+    ctx: bytes
+    stage: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The cells that a participant will open in a stage, a byte each: 1 or 0."""
+
+    ctx: bytes
+    stage: int
+    cells: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """A participant's partial decryptions of the cells that all will open, with their proof."""
+
+    ctx: bytes
+    stage: int
+    partials: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Abort:
     reference: bytes
     reason: str
 
 
-Message = Envelope | Accept | Refusal | Open | Key | Statement | Abort | Epoch | Release | Cells
+Message = (
+    Envelope
+    | Accept
+    | Refusal
+    | Open
+    | Key
+    | Statement
+    | Abort
+    | Epoch
+    | Release
+    | Cells
+    | Pledge
+    | Contribution
+    | View
+    | Opening
+    | Shares
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,3 +414,4 @@ class Packet:
     signature: bytes = b""
     sequence: int | None = None
     chain: bytes = b""
+    sender: str = ""  # of totals: the agency that signed it, where another passes it on

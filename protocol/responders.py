@@ -11,9 +11,11 @@ from protocol.errors import ProtocolError
 from protocol.intersect import IntersectResponder
 from protocol.messages import Envelope, PacketType
 from protocol.roles import Responder
+from protocol.totals import TotalsContributor
 
 RESPONDERS: Final[dict[tuple[str, str], type[Responder]]] = {
-    (kind.speaks[0].value, kind.speaks[1].value): kind for kind in (IntersectResponder, EpochResponder, SyncResponder)
+    (kind.speaks[0].value, kind.speaks[1].value): kind
+    for kind in (TotalsContributor, IntersectResponder, EpochResponder, SyncResponder)
 }
 
 

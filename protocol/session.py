@@ -7,7 +7,7 @@ answers every event with nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
@@ -64,7 +64,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """This node's side of the agreement: who it is and what it bears."""
+    """This node's side of the agreement: who it is, what it bears, and whose signing keys it knows, by agency."""
 
     agency: str
     realm: str
@@ -72,6 +72,7 @@ class Local:
     clock_skew_ms: int
     max_period_ms: int
     max_elements: int
+    partners: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Session:
@@ -109,21 +110,24 @@ class Session:
         if self._over:
             return []
         try:
-            match event:
-                case Started():
-                    self._start()
-                case Received():
-                    self._receive(event)
-                case Completed():
-                    self._waiting.pop(event.token)(event.result)
-                case JobFailed():
-                    raise event.error
-                case Ended():
-                    self._fail(event.error, tell_partner=event.tell_partner)
+            self._handle(event)
         except (ProtocolError, PsiError) as error:
             self._fail(error, tell_partner=not isinstance(error, AbortedError | RefusedError))
         effects, self._effects = self._effects, []
         return effects
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._start()
+            case Received():
+                self._receive(event)
+            case Completed():
+                self._waiting.pop(event.token)(event.result)
+            case JobFailed():
+                raise event.error
+            case Ended():
+                self._fail(event.error, tell_partner=event.tell_partner)
 
     def _start(self) -> None:
         """What a role does first; a responder waits."""
@@ -131,6 +135,8 @@ class Session:
     def _receive(self, event: Received) -> None:
         self._now_ms = event.now_ms
         packet = codec.decode_packet(event.packet)
+        if packet.sender:
+            raise MalformedPacketError("expected packets of the partner's own alone")
         handler = self._on_abort if packet.type is PacketType.ABORT else self._expected.pop(packet.type, None)
         if handler is None:
             expected = ", ".join(kind.name.lower() for kind in self._expected) or "nothing"

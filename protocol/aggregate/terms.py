@@ -54,8 +54,12 @@ def check_aggregate(envelope: Envelope) -> None:
         raise EnvelopeError(f"expected 1 to {MAX_PER_PERSON} identifiers per person, got {aggregate.per_person}")
     if aggregate.minimum > MAX_MINIMUM or aggregate.epsilon_millis > MAX_EPSILON_MILLIS:
         raise EnvelopeError(f"expected a minimum up to {MAX_MINIMUM} and an epsilon up to {MAX_EPSILON_MILLIS / 1000}")
-    if envelope.query != Query.TOTALS:
-        check_range(aggregate, sum(entry.size for entry in envelope.lists), aggregate.epsilon_millis)
+    elements = sum(entry.size for entry in envelope.lists)
+    if envelope.query == Query.TOTALS:
+        # Each participant keeps its own part, noise included, within the range.
+        check_range(aggregate, elements * len(envelope.participants), 0)
+    else:
+        check_range(aggregate, elements, aggregate.epsilon_millis)
 
 
 def sensitivities(aggregate: Aggregate) -> tuple[int, int]:

@@ -1,0 +1,87 @@
+"""A contributor to a total: answers an envelope, and takes part in the rounds through the coordinator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from protocol import codec
+from protocol.aggregate.terms import check_terms
+from protocol.codec import encode_packet
+from protocol.dst import COMMIT_COIN
+from protocol.effects import Received, Send
+from protocol.errors import HostError, WrongReferenceError
+from protocol.handshake import check_opening, session_ctx, session_salt
+from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Query, Role, Variant
+from protocol.roles import Responder
+from protocol.totals.node import Heard, TotalsNode
+from protocol.totals.plan import Plan
+from protocol.totals.requester import check_keys, check_participants_accept
+from protocol.transcript import digest
+
+
+class TotalsContributor(TotalsNode, Responder):
+    """Learns contributor counts and record counts of the cells that all open, and the values where they are for all.
+
+    `Local.partners` must name every other participant: with one that this node does not know, it does not take part.
+    """
+
+    role = Role.CONTRIBUTOR
+    speaks = (Query.TOTALS, Variant.FRESH_KEYS)
+
+    def _receive(self, event: Received) -> None:
+        if self._plan is None:
+            super()._receive(event)
+            return
+        self._now_ms = event.now_ms
+        packet = codec.decode_packet(event.packet)
+        self._hear(packet.sender or self.peer.agency, packet)
+
+    def _broadcast(self, packet: Packet) -> None:
+        self.emit(Send(encode_packet(packet), packet.type))
+
+    # --- handshake
+
+    def _accept(self, envelope: Envelope, packet: Packet, accept: Accept) -> None:
+        accept = replace(accept, sizes=())  # how much this node holds is nobody's affair
+        if accept.terms is None:
+            raise HostError("expected the terms on which this node contributes")
+        check_terms(accept.terms, envelope.aggregate)
+        self._join(Plan.of(envelope), accept.terms)
+        self._say(PacketType.ACCEPT, accept)
+        self._listening = frozenset({PacketType.ACCEPT, PacketType.OPEN})
+        self._enter("agreeing", 2 * len(self._others()))
+        others = self._others() - {self.plan.requester}
+        self._gather(PacketType.ACCEPT, 0, others, partial(self._on_accepts, packet))
+
+    def _check_place(self, sender: str, round_: tuple[PacketType, int], message: object) -> None:
+        super()._check_place(sender, round_, message)
+        if isinstance(message, Accept):
+            check_participants_accept(message, sender, self._references[-1], self.plan.envelope)
+
+    def _on_accepts(self, asked: Packet) -> None:
+        accepts = self._in_order(PacketType.ACCEPT)
+        self._told_terms.update((agency, heard.message.terms) for agency, heard in accepts)
+        packets = [heard.packet for _, heard in accepts]
+        self._gather(PacketType.OPEN, 0, frozenset({self.plan.requester}), partial(self._on_opened, asked, packets))
+
+    def _on_opened(self, asked: Packet, accepts: list[Packet]) -> None:
+        [(_, heard)] = self._in_order(PacketType.OPEN)
+        opened: Open = heard.message
+        check_opening(self.plan.envelope.coin_commitment, COMMIT_COIN, Role.REQUESTER, opened.coin)
+        salt = session_salt(asked, accepts, opened.coin)
+        if opened.salt != salt:
+            raise WrongReferenceError("expected the opening of this session")
+        self._references += [salt, digest(heard.packet)]
+        share, proof = self._own_share(salt)
+        self._say(PacketType.KEY, Key(self._references[-1], (share,), (proof,)))
+        self._listening = frozenset({PacketType.KEY})
+        others = self._others() - {self.plan.requester}
+        self._gather(PacketType.KEY, 0, others, partial(self._on_keys, asked, accepts, heard))
+
+    def _on_keys(self, asked: Packet, accepts: list[Packet], opened: Heard) -> None:
+        keys = self._in_order(PacketType.KEY)
+        check_keys(digest(opened.packet), [(agency, heard.message) for agency, heard in keys])
+        ctx = session_ctx(asked, accepts, opened.packet, [heard.packet for _, heard in keys])
+        shares = [(agency, heard.message) for agency, heard in keys]
+        self._begin_rounds(ctx, [(self.plan.requester, opened.message), *shares])

@@ -1,0 +1,110 @@
+"""The computations of totals, as pure values that any host can run anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from psi import elgamal, proofs
+from psi.proofs import Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Contribute:
+    """Returns (ciphertexts, proof of knowledge, range proof)."""
+
+    values: bytes = field(repr=False)
+    bounds: tuple[Bounds, ...]
+    joint_key: bytes
+    context: bytes
+    randomness_key: bytes = field(repr=False)
+    knowledge_key: bytes = field(repr=False)
+    range_key: bytes = field(repr=False)
+
+    def run(self) -> tuple[bytes, bytes, bytes]:
+        ciphertexts = elgamal.encrypt(self.values, self.joint_key, self.randomness_key, 0)
+        knowledge = proofs.prove_knowledge(
+            self.values, self.randomness_key, 0, self.knowledge_key, self.context, self.joint_key, ciphertexts
+        )
+        ranges = proofs.prove_ranges(
+            self.values, self.bounds, self.randomness_key, 0, self.range_key, self.context, self.joint_key, ciphertexts
+        )
+        return ciphertexts, knowledge, ranges
+
+
+@dataclass(frozen=True, slots=True)
+class CheckKnowledge:
+    """Raises where the contributor does not know what its ciphertexts hold."""
+
+    joint_key: bytes
+    context: bytes
+    ciphertexts: bytes = field(repr=False)
+    proof: bytes
+
+    def run(self) -> None:
+        proofs.verify_knowledge(self.context, self.joint_key, self.ciphertexts, self.proof)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRanges:
+    """Raises where a ciphertext holds a value outside its bounds."""
+
+    bounds: tuple[Bounds, ...]
+    joint_key: bytes
+    context: bytes
+    ciphertexts: bytes = field(repr=False)
+    proof: bytes
+
+    def run(self) -> None:
+        proofs.verify_ranges(self.context, self.joint_key, self.ciphertexts, self.bounds, self.proof)
+
+
+@dataclass(frozen=True, slots=True)
+class AddUp:
+    """Returns the ciphertexts of the totals."""
+
+    contributions: tuple[bytes, ...] = field(repr=False)
+    columns: int
+
+    def run(self) -> bytes:
+        return elgamal.sum_columns(b"".join(self.contributions), self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Decrypt:
+    """Returns (own partial decryptions, their proof)."""
+
+    ciphertexts: bytes = field(repr=False)
+    secret_key: bytes = field(repr=False)
+    proof_key: bytes = field(repr=False)
+    context: bytes
+
+    def run(self) -> tuple[bytes, bytes]:
+        partials = elgamal.partial_decryptions(self.ciphertexts, self.secret_key)
+        return partials, proofs.prove_partials(
+            self.secret_key, self.proof_key, self.context, self.ciphertexts, partials
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckShares:
+    """Raises where partial decryptions are not those of this public key's owner."""
+
+    public_key: bytes
+    context: bytes
+    ciphertexts: bytes = field(repr=False)
+    partials: bytes = field(repr=False)
+    proof: bytes
+
+    def run(self) -> None:
+        proofs.verify_partials(self.public_key, self.context, self.ciphertexts, self.partials, self.proof)
+
+
+@dataclass(frozen=True, slots=True)
+class Combine:
+    """Returns the totals as multiples of G, n x 32 bytes."""
+
+    ciphertexts: bytes = field(repr=False)
+    partials: tuple[bytes, ...] = field(repr=False)
+
+    def run(self) -> bytes:
+        return elgamal.open_shares(self.ciphertexts, self.partials)

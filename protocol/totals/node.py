@@ -1,0 +1,472 @@
+"""What every participant of a total does alike, once it knows who takes part: the rounds from pledges to the result.
+
+In each round every participant signs one message and waits for those of all others. They come through the coordinator,
+who can neither change nor invent them. A round's messages may arrive while this node is still busy with an earlier one;
+each participant has one place in each round, so that nothing grows without bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from protocol import codec, dsse
+from protocol.effects import Charge, Compute, Event, Job, JobFailed, OwnCells, ReadCells, Solve, Total, Totals
+from protocol.errors import (
+    AbortedError,
+    ConnectionLostError,
+    MalformedPacketError,
+    NotHeardError,
+    ParticipantError,
+    ProtocolError,
+    TimedOutError,
+    UnexpectedPacketError,
+    ViewError,
+    WrongReferenceError,
+)
+from protocol.messages import (
+    Abort,
+    Accept,
+    Contribution,
+    Key,
+    Message,
+    Open,
+    Opening,
+    Packet,
+    PacketType,
+    Pledge,
+    Query,
+    Refusal,
+    Shares,
+    Terms,
+    View,
+)
+from protocol.session import Session, reason_from
+from protocol.totals import jobs
+from protocol.totals.contribution import NoiseKeys, own_values
+from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view
+from psi import SUITE, PsiError, public_key, stream_key
+from psi.elgamal import joint_key
+from psi.proofs import prove_possession, verify_possession
+
+Round = tuple[PacketType, int]
+ALL_CONTRIBUTIONS: Final = 0  # stages of View
+ALL_COUNTS: Final = 1
+_MESSAGES: Final[dict[PacketType, type[Message]]] = {
+    PacketType.ACCEPT: Accept,
+    PacketType.REFUSAL: Refusal,
+    PacketType.OPEN: Open,
+    PacketType.KEY: Key,
+    PacketType.PLEDGE: Pledge,
+    PacketType.CONTRIBUTION: Contribution,
+    PacketType.VIEW: View,
+    PacketType.OPENING: Opening,
+    PacketType.SHARES: Shares,
+}
+_ROUNDS: Final = (
+    PacketType.PLEDGE,
+    PacketType.CONTRIBUTION,
+    PacketType.VIEW,
+    PacketType.OPENING,
+    PacketType.SHARES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A participant's verified message in a round."""
+
+    packet: Packet
+    message: Any
+
+
+class TotalsNode(Session):
+    """A participant. Its host answers `ReadCells`, `Charge` and `Solve` beside what every session asks."""
+
+    _plan: Plan | None = None  # who takes part, once that is known
+
+    # --- what the two roles do differently
+
+    def _broadcast(self, packet: Packet) -> None:
+        """Let all other participants have a packet of this one's."""
+        raise NotImplementedError
+
+    # --- the circle
+
+    def _join(self, plan: Plan, terms: Terms) -> None:
+        self._plan = plan
+        self._own_terms = terms
+        self._mail: dict[Round, dict[str, Heard]] = {}
+        self._gathering: dict[Round, tuple[frozenset[str], Callable[[], None]]] = {}
+        self._listening: frozenset[PacketType] = frozenset()
+        self._blamed: dict[int, tuple[str, str]] = {}
+        self._told_terms: dict[str, Terms] = {self.local.agency: terms}
+        self._passed: list[Round] = []  # of the opening, what every participant has heard
+        self._circle_ctx: bytes | None = None
+        self._opened: dict[Stage, dict[int, int]] = {}
+        self._answered = False
+
+    @property
+    def plan(self) -> Plan:
+        """Who takes part and what is asked, once the envelope is there."""
+        if self._plan is None:
+            raise UnexpectedPacketError("expected an envelope first")
+        return self._plan
+
+    @property
+    def ctx(self) -> bytes | None:
+        """See `Session.ctx`."""
+        return self._circle_ctx if self._plan is not None else None
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """The participants whose messages this node is waiting for."""
+        if self._plan is None:
+            return ()
+        missing = {
+            agency
+            for round_, (needed, _) in self._gathering.items()
+            for agency in needed - self._mail.get(round_, {}).keys()
+        }
+        return tuple(agency for agency in self._plan.agencies if agency in missing)
+
+    def _others(self) -> frozenset[str]:
+        return frozenset(self.plan.agencies) - {self.local.agency}
+
+    def _key(self, purpose: str, list_number: int = 0) -> bytes:
+        return stream_key(
+            self.secrets.seed,
+            self._salt,
+            suite=SUITE,
+            protocol=Query.TOTALS.value,
+            role=self.role.value,
+            leg=0,
+            list_number=list_number,
+            purpose=purpose,
+        )
+
+    # --- hearing and saying
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, JobFailed) and self._plan is not None and event.token in self._blamed:
+            agency, what = self._blamed[event.token]
+            raise ParticipantError(agency, f"{what}: {event.error}")
+        super()._handle(event)
+
+    def _hear(self, sender: str, packet: Packet) -> None:
+        """A packet that a participant is said to have signed."""
+        key = self.plan.signing_key(sender)
+        if key is None or sender == self.local.agency:
+            raise WrongReferenceError("expected a packet of another participant of this total")
+        if packet.sequence is not None or packet.type not in codec.SIGNED:
+            raise MalformedPacketError(f"expected signed messages alone, got {packet.type.name.lower()}")
+        dsse.verify(key, packet.type, packet.payload, packet.signature)
+        self._keep(sender, packet)
+        if packet.type is PacketType.ABORT:
+            self._pass_on(sender, packet, 0)
+            self._on_participants_abort(sender, packet)
+        if packet.type not in self._listening:
+            expected = ", ".join(sorted(kind.name.lower() for kind in self._listening)) or "nothing"
+            raise UnexpectedPacketError(f"expected {expected}, got {packet.type.name.lower()}")
+        message = codec.decode_message(packet, _MESSAGES[packet.type])
+        round_ = (packet.type, getattr(message, "stage", 0))
+        self._check_place(sender, round_, message)
+        self._pass_on(sender, packet, round_[1])
+        mail = self._mail.setdefault(round_, {})
+        if sender in mail:
+            raise UnexpectedPacketError(f"expected one {packet.type.name.lower()} of {sender}, got another")
+        mail[sender] = Heard(packet, message)
+        self.advance(1)
+        self._settle()
+
+    def _pass_on(self, sender: str, packet: Packet, stage: int) -> None:
+        """For who coordinates: the others hear it too."""
+
+    def _on_participants_abort(self, sender: str, packet: Packet) -> None:
+        abort = codec.decode_message(packet, Abort)
+        if abort.reference not in self._references:
+            raise WrongReferenceError("expected an abort of this session")
+        raise AbortedError(reason_from(abort.reason), sender)
+
+    def _check_place(self, sender: str, round_: Round, message: Any) -> None:
+        """Some rounds have some participants alone, and after the handshake every message names the ctx."""
+        kind, stage = round_
+        by_requester = sender == self.plan.requester
+        match kind:
+            case PacketType.PLEDGE | PacketType.CONTRIBUTION:
+                fits = True
+            case PacketType.VIEW:
+                fits = stage == ALL_CONTRIBUTIONS or (stage == ALL_COUNTS and by_requester)
+            case PacketType.OPENING | PacketType.SHARES:
+                fits = stage in self.plan.stages
+            case _:
+                fits = by_requester is (kind is PacketType.OPEN)
+        if not fits:
+            raise UnexpectedPacketError(f"expected no {kind.name.lower()} of {sender} in stage {stage}")
+        if kind in _ROUNDS and message.ctx != self._circle_ctx:
+            raise WrongReferenceError(f"expected {sender} to have heard the same handshake")
+
+    def _send_payload(self, kind: PacketType, payload: bytes, signature: bytes) -> Packet:
+        packet = Packet(kind, payload, signature)
+        self._keep(self.local.agency, packet)
+        self._broadcast(packet)
+        return packet
+
+    def _say(self, kind: PacketType, message: Message, *, to_none: bool = False) -> Packet:
+        """Take the own place in a round, and tell the others unless the round is for the requester alone."""
+        payload = codec.encode_message(message)
+        packet = Packet(kind, payload, dsse.sign(self._signer, kind, payload))
+        self._keep(self.local.agency, packet)
+        self._mail.setdefault((kind, getattr(message, "stage", 0)), {})[self.local.agency] = Heard(packet, message)
+        if not to_none:
+            self._broadcast(packet)
+        return packet
+
+    def _gather(self, kind: PacketType, stage: int, needed: frozenset[str], then: Callable[[], None]) -> None:
+        """Go on when all of `needed` have been heard in this round."""
+        self._gathering[kind, stage] = (needed, then)
+        self._settle()
+
+    def _settle(self) -> None:
+        for round_, (needed, then) in list(self._gathering.items()):
+            if round_ in self._gathering and needed <= self._mail.get(round_, {}).keys():
+                del self._gathering[round_]
+                then()
+
+    def _in_order(self, kind: PacketType, stage: int = 0) -> list[tuple[str, Heard]]:
+        mail = self._mail.get((kind, stage), {})
+        return [(agency, mail[agency]) for agency in self.plan.agencies if agency in mail]
+
+    def _check(self, agency: str, what: str, job: Job, then: Callable[[Any], None]) -> None:
+        """Have the host verify what a participant sent; if that fails, the run ends and says whose it was."""
+        self.do(partial(Compute, job=job), then)
+        self._blamed[self._tokens] = (agency, what)
+
+    def _each(self, checks: Sequence[Callable[[Callable[[Any], None]], None]], then: Callable[[], None]) -> None:
+        """Start all checks; go on when the last has passed."""
+        left = len(checks)
+
+        def passed(_: Any) -> None:
+            nonlocal left
+            left -= 1
+            self.advance(1)
+            if not left:
+                then()
+
+        for check in checks:
+            check(passed)
+
+    # --- the joint key
+
+    def _own_share(self, salt: bytes) -> tuple[bytes, bytes]:
+        """Own share of the joint key, and the proof that its private key is known."""
+        self._salt = salt
+        context = self.plan.share_context(salt, self.local.agency)
+        secret_key = self._key("share")
+        return public_key(secret_key), prove_possession(secret_key, self._key("possession"), context)
+
+    def _begin_rounds(self, ctx: bytes, shares: Sequence[tuple[str, Open | Key]]) -> None:
+        """The handshake is complete: check all shares of the key, then contribute."""
+        self._circle_ctx = ctx
+        self._references.append(ctx)
+        self._public_keys: dict[str, bytes] = {}
+        for agency, message in shares:
+            if len(message.public_keys) != 1 or len(message.proofs) != 1:
+                raise ParticipantError(agency, "expected one share of the joint key and its proof")
+            try:
+                context = self.plan.share_context(self._salt, agency)
+                verify_possession(message.public_keys[0], context, message.proofs[0])
+            except PsiError as error:
+                raise ParticipantError(agency, f"share of the joint key: {error}") from None
+            self._public_keys[agency] = message.public_keys[0]
+        self._joint_key = joint_key(b"".join(self._public_keys[agency] for agency in self.plan.agencies))
+        self._listening = frozenset(_ROUNDS)
+        self._enter("contributing", 3 * len(self._others()))
+        self.do(ReadCells, self._on_cells)
+
+    # --- pledges, contributions, views
+
+    def _on_cells(self, own: OwnCells) -> None:
+        noise = NoiseKeys(self._key("noise-records"), self._key("noise-values"))
+        job = jobs.Contribute(
+            own_values(self.plan, self._own_terms, own, noise),
+            self.plan.bounds(),
+            self._joint_key,
+            self.plan.contribution_context(self._said_ctx(), self.local.agency),
+            self._key("randomness"),
+            self._key("knowledge"),
+            self._key("range"),
+        )
+        self.do(partial(Compute, job=job), self._on_contribution)
+
+    def _said_ctx(self) -> bytes:
+        if self._circle_ctx is None:
+            raise UnexpectedPacketError("expected the handshake to be complete")
+        return self._circle_ctx
+
+    def _on_contribution(self, made: tuple[bytes, bytes, bytes]) -> None:
+        own = Contribution(self._said_ctx(), self._key("pledge-salt"), *made)
+        self._say(PacketType.PLEDGE, Pledge(own.ctx, self.plan.pledge(self.local.agency, own)))
+        self._gather(PacketType.PLEDGE, 0, self._others(), partial(self._on_pledges, own))
+
+    def _on_pledges(self, own: Contribution) -> None:
+        """Nobody can fit its contribution to another's any more: show it."""
+        self._say(PacketType.CONTRIBUTION, own)
+        self._gather(PacketType.CONTRIBUTION, 0, self._others(), self._on_contributions)
+
+    def _on_contributions(self) -> None:
+        pledges = dict(self._in_order(PacketType.PLEDGE))
+        bounds, checks = self.plan.bounds(), []
+        for agency, heard in self._in_order(PacketType.CONTRIBUTION):
+            said: Contribution = heard.message
+            if self.plan.pledge(agency, said) != pledges[agency].message.commitment:
+                raise ParticipantError(agency, "expected the contribution that it pledged")
+            if len(said.ciphertexts) != CIPHERTEXT_BYTES * len(bounds):
+                raise ParticipantError(agency, f"expected {len(bounds)} ciphertexts in its contribution")
+            if agency == self.local.agency:
+                continue
+            context = self.plan.contribution_context(said.ctx, agency)
+            knowledge = jobs.CheckKnowledge(self._joint_key, context, said.ciphertexts, said.knowledge)
+            ranges = jobs.CheckRanges(bounds, self._joint_key, context, said.ciphertexts, said.ranges)
+            checks.append(partial(self._check, agency, "knowledge of its contribution", knowledge))
+            checks.append(partial(self._check, agency, "range of its contribution", ranges))
+        self._enter("checking contributions", len(checks))
+        self._each(checks, self._add_up)
+
+    def _add_up(self) -> None:
+        contributions = tuple(heard.message.ciphertexts for _, heard in self._in_order(PacketType.CONTRIBUTION))
+        self.do(partial(Compute, job=jobs.AddUp(contributions, len(self.plan.bounds()))), self._on_sums)
+
+    def _on_sums(self, sums: bytes) -> None:
+        self._sums = sums
+        rounds = ((PacketType.PLEDGE, 0), (PacketType.CONTRIBUTION, 0))
+        digest = self._view_of(ALL_CONTRIBUTIONS, rounds)
+        self._say(PacketType.VIEW, View(self._said_ctx(), ALL_CONTRIBUTIONS, digest))
+        self._gather(PacketType.VIEW, ALL_CONTRIBUTIONS, self._others(), partial(self._on_views, digest))
+
+    def _view_of(self, stage: int, rounds: Sequence[Round]) -> bytes:
+        packets = [heard.packet for round_ in rounds for _, heard in self._in_order(*round_)]
+        return view(self._said_ctx(), stage, packets)
+
+    def _on_views(self, digest: bytes) -> None:
+        for agency, heard in self._in_order(PacketType.VIEW, ALL_CONTRIBUTIONS):
+            if heard.message.digest != digest:
+                raise ViewError(f"expected {agency} to have heard the same contributions as {self.local.agency}")
+        self._enter("opening", 2 * len(self.plan.stages) * len(self._others()))
+        self._common = b"\1" * len(self.plan.categories)
+        self._offer(Stage.CONTRIBUTORS, self._common)
+
+    # --- opening, stage by stage
+
+    def _offer(self, stage: Stage, cells: bytes) -> None:
+        """Say which cells this node will open."""
+        self._say(PacketType.OPENING, Opening(self._said_ctx(), int(stage), cells))
+        self._gather(PacketType.OPENING, stage, self._others(), partial(self._on_openings, stage))
+
+    def _on_openings(self, stage: Stage) -> None:
+        common = self._common
+        self._passed.append((PacketType.OPENING, int(stage)))
+        for agency, heard in self._in_order(PacketType.OPENING, stage):
+            cells: bytes = heard.message.cells
+            if len(cells) != len(common) or set(cells) - {0, 1}:
+                raise ParticipantError(agency, f"expected 0 or 1 for each of {len(common)} cells")
+            common = bytes(a & b for a, b in zip(common, cells, strict=True))
+        self._common = common
+        if not any(common):
+            self._conclude()
+        elif self._answered:
+            self._share(stage)
+        else:
+            self._answered = True
+            self.do(self._charge, lambda _: self._share(stage))
+
+    def _charge(self, token: int) -> Charge:
+        """Durably, before the first partial decryption leaves: from then on the question is answered."""
+        epsilon_millis = self._own_terms.epsilon_millis
+        spent = epsilon_millis * (len(self.plan.stages) - 1) * len(self.plan.categories)
+        return Charge(token, len(self.plan.categories), self._said_ctx(), spent, 0 if epsilon_millis else 1)
+
+    def _share(self, stage: Stage) -> None:
+        wanted = chosen(self._sums, stage, self._common, CIPHERTEXT_BYTES)
+        context = self.plan.shares_context(self._said_ctx(), self.local.agency, stage, self._common)
+        job = jobs.Decrypt(wanted, self._key("share"), self._key("partials", int(stage)), context)
+        self.do(partial(Compute, job=job), partial(self._on_own_shares, stage, wanted))
+
+    def _on_own_shares(self, stage: Stage, wanted: bytes, made: tuple[bytes, bytes]) -> None:
+        alone = stage is Stage.VALUES and not self.plan.to_all
+        asks = self.local.agency == self.plan.requester
+        self._say(PacketType.SHARES, Shares(self._said_ctx(), int(stage), *made), to_none=alone and asks)
+        if alone and not asks:
+            self._conclude()
+        else:
+            self._gather(PacketType.SHARES, stage, self._others(), partial(self._on_shares, stage, wanted))
+
+    def _on_shares(self, stage: Stage, wanted: bytes) -> None:
+        checks = []
+        if stage is not Stage.VALUES:
+            self._passed.append((PacketType.SHARES, int(stage)))
+        for agency, heard in self._in_order(PacketType.SHARES, stage):
+            said: Shares = heard.message
+            if len(said.partials) * CIPHERTEXT_BYTES != len(wanted) * ELEMENT_BYTES:
+                raise ParticipantError(agency, f"expected partial decryptions of {sum(self._common)} cells")
+            if agency == self.local.agency:
+                continue
+            context = self.plan.shares_context(said.ctx, agency, stage, self._common)
+            job = jobs.CheckShares(self._public_keys[agency], context, wanted, said.partials, said.proof)
+            checks.append(partial(self._check, agency, "partial decryption", job))
+        self._each(checks, partial(self._combine, stage, wanted))
+
+    def _combine(self, stage: Stage, wanted: bytes) -> None:
+        if stage is Stage.VALUES:
+            self._all_heard()
+        partials = tuple(heard.message.partials for _, heard in self._in_order(PacketType.SHARES, stage))
+        solve = partial(self._solve, stage)
+        self.do(partial(Compute, job=jobs.Combine(wanted, partials)), solve)
+
+    def _solve(self, stage: Stage, elements: bytes) -> None:
+        self.do(partial(Solve, elements=elements, bound=self.plan.largest(stage)), partial(self._on_solved, stage))
+
+    def _on_solved(self, stage: Stage, figures: Sequence[int]) -> None:
+        cells = [cell for cell, wanted in enumerate(self._common) if wanted]
+        self._opened[stage] = dict(zip(cells, map(int, figures), strict=True))
+        following = [later for later in self.plan.stages if later > stage]
+        if not following:
+            self._conclude()
+            return
+        least = MIN_CONTRIBUTORS if stage is Stage.CONTRIBUTORS else self._own_terms.minimum
+        opened = self._opened[stage]
+        self._offer(following[0], bytes(opened.get(cell, -1) >= least for cell in range(len(self._common))))
+
+    # --- the end
+
+    def _all_heard(self) -> None:
+        """The requester signs what it has heard before it decrypts a value: a receipt that depends on no result."""
+        if self.local.agency == self.plan.requester and (PacketType.VIEW, ALL_COUNTS) not in self._mail:
+            digest = self._view_of(ALL_COUNTS, self._passed)
+            self._say(PacketType.VIEW, View(self._said_ctx(), ALL_COUNTS, digest))
+
+    def _conclude(self) -> None:
+        self._all_heard()
+        self._gather(PacketType.VIEW, ALL_COUNTS, frozenset({self.plan.requester}), self._finish_totals)
+
+    def _finish_totals(self) -> None:
+        digest = self._view_of(ALL_COUNTS, self._passed)
+        if self._mail[PacketType.VIEW, ALL_COUNTS][self.plan.requester].message.digest != digest:
+            raise ViewError(f"expected {self.plan.requester} to have heard the same openings as {self.local.agency}")
+        self.partner_needed = False
+        self._finish(Totals(tuple(map(self._total, range(len(self.plan.categories)))), self._all_terms()))
+
+    def _total(self, cell: int) -> Total:
+        figures = [self._opened.get(stage, {}).get(cell) for stage in Stage]
+        return Total(self.plan.categories[cell], *figures)
+
+    def _all_terms(self) -> tuple[tuple[str, Terms], ...]:
+        return tuple((agency, self._told_terms[agency]) for agency in self.plan.agencies if agency in self._told_terms)
+
+    def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
+        """Silence is reported by the names of those who were not heard."""
+        if isinstance(error, TimedOutError | ConnectionLostError) and self.unheard:
+            error = NotHeardError(self.unheard, self.local.agency)
+        super()._fail(error, tell_partner=tell_partner)

@@ -1,0 +1,222 @@
+"""The requester of a total: asks, contributes, and coordinates without being trusted.
+
+It passes on what participants sign and can leave out, delay or repeat it, no more: whoever misses a message does not go
+on, and what it has heard is compared before anything is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from protocol import codec
+from protocol.aggregate.terms import check_aggregate, check_terms
+from protocol.codec import encode_packet
+from protocol.dsse import Signer
+from protocol.effects import ConsumeSeed, Event, LinkEnded, ReceivedFrom, SendTo
+from protocol.errors import (
+    AbortedError,
+    NotHeardError,
+    ParticipantError,
+    ProfileError,
+    ProtocolError,
+    RefusedError,
+    WrongReferenceError,
+)
+from protocol.handshake import Question, check_circle, make_envelope, session_ctx, session_salt
+from protocol.messages import (
+    Accept,
+    Envelope,
+    Key,
+    Open,
+    Packet,
+    PacketType,
+    Participant,
+    Query,
+    Refusal,
+    Role,
+    Terms,
+    Variant,
+)
+from protocol.session import Local, Peer, Secrets, reason_from
+from protocol.totals.node import TotalsNode
+from protocol.totals.plan import Plan, Stage
+from protocol.transcript import digest
+from psi import PsiError
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A contributor beside the requester: the partner, and which of its data sets is asked for."""
+
+    peer: Peer
+    data_set: str
+
+
+class TotalsRequester(TotalsNode):
+    """Learns contributor counts, record counts and values of every cell that all participants open.
+
+    Its host answers `SendTo` with one connection per contributor, and tells it `ReceivedFrom` and `LinkEnded`.
+
+    Args:
+        question: as for two; its `data_set` is not used, its lists say how many records of each kind one participant
+            can count at most.
+        invited: two contributors or more.
+        terms: how closely this node lets its own records be told.
+        to_all: whether all participants learn the values.
+
+    Raises:
+        EnvelopeError, RangeError: the question has no plan.
+    """
+
+    role = Role.REQUESTER
+    speaks = (Query.TOTALS, Variant.FRESH_KEYS)
+
+    def __init__(
+        self,
+        question: Question,
+        local: Local,
+        secrets: Secrets,
+        snapshot_root: bytes,
+        signer: Signer,
+        invited: Sequence[Invited],
+        terms: Terms,
+        *,
+        to_all: bool = False,
+    ) -> None:
+        super().__init__(local, secrets, signer, Peer(local.agency, signer.public_key))  # every link has its own peer
+        self.envelope = _envelope(question, local, signer, secrets, snapshot_root, invited, to_all=to_all)
+        check_terms(terms, self.envelope.aggregate)
+        check_circle(self.envelope)
+        check_aggregate(self.envelope)
+        self._join(Plan.of(self.envelope), terms)
+        self._links = [entry.peer.agency for entry in invited]
+
+    # --- the star
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case ReceivedFrom():
+                self._received(event)
+            case LinkEnded():
+                self._link_ended(event)
+            case _:
+                super()._handle(event)
+
+    def _received(self, event: ReceivedFrom) -> None:
+        self._now_ms = event.now_ms
+        packet = codec.decode_packet(event.packet)
+        if packet.sender:
+            raise WrongReferenceError("expected packets of the participant's own alone")
+        self._hear(event.agency, packet)
+
+    def _link_ended(self, event: LinkEnded) -> None:
+        if event.agency in self._links:
+            self._links.remove(event.agency)
+            raise NotHeardError((event.agency,), self.local.agency)
+
+    def _broadcast(self, packet: Packet) -> None:
+        raw = encode_packet(packet)
+        for agency in self._links:
+            self.emit(SendTo(agency, raw, packet.type))
+
+    def _pass_on(self, sender: str, packet: Packet, stage: int) -> None:
+        """What one has signed, all hear: Accept when all have accepted, shares of values only if these are for all."""
+        of_values = packet.type is PacketType.SHARES and stage == Stage.VALUES
+        if packet.type is not PacketType.ACCEPT and (self.plan.to_all or not of_values):
+            self._relay(sender, packet)
+
+    def _relay(self, sender: str, packet: Packet) -> None:
+        raw = encode_packet(replace(packet, sender=sender))
+        for agency in self._links:
+            if agency != sender:
+                self.emit(SendTo(agency, raw, packet.type))
+
+    # --- handshake
+
+    def _start(self) -> None:
+        self.do(partial(ConsumeSeed, seed_commitment=self.envelope.seed_commitment), self._ask)
+
+    def _ask(self, _: None) -> None:
+        self._asked = self._send_signed(PacketType.ENVELOPE, self.envelope)
+        self._identify(self._asked)
+        self._listening = frozenset({PacketType.ACCEPT, PacketType.REFUSAL})
+        self._enter("inviting", 2 * len(self._links))
+        self._gather(PacketType.ACCEPT, 0, self._others(), self._on_accepts)
+
+    def _check_place(self, sender: str, round_: tuple[PacketType, int], message: object) -> None:
+        super()._check_place(sender, round_, message)
+        if isinstance(message, Refusal):
+            if message.envelope_digest != self._references[-1] or message.agency != sender:
+                raise WrongReferenceError("expected the participant's answer to this envelope")
+            raise RefusedError(reason_from(message.reason), sender)
+        if isinstance(message, Accept):
+            check_participants_accept(message, sender, self._references[-1], self.envelope)
+
+    def _on_accepts(self) -> None:
+        accepts = self._in_order(PacketType.ACCEPT)
+        packets = [heard.packet for _, heard in accepts]
+        for agency, heard in accepts:
+            self._told_terms[agency] = heard.message.terms
+            self._relay(agency, heard.packet)
+        salt = session_salt(self._asked, packets, self.secrets.coin)
+        share, proof = self._own_share(salt)
+        message = Open(salt, self.secrets.coin, (share,), (proof,))
+        opened = self._say(PacketType.OPEN, message)
+        self._references += [salt, digest(opened)]
+        self._listening = frozenset({PacketType.KEY})
+        self._gather(PacketType.KEY, 0, self._others(), partial(self._on_keys, packets, opened, message))
+
+    def _on_keys(self, accepts: list[Packet], opened: Packet, own: Open) -> None:
+        keys = self._in_order(PacketType.KEY)
+        check_keys(digest(opened), [(agency, heard.message) for agency, heard in keys])
+        ctx = session_ctx(self._asked, accepts, opened, [heard.packet for _, heard in keys])
+        self._begin_rounds(ctx, [(self.local.agency, own), *((agency, heard.message) for agency, heard in keys)])
+
+    def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
+        """Whoever ends it, the others hear of it while they can."""
+        if isinstance(error, AbortedError | RefusedError):
+            tell_partner = True
+        super()._fail(error, tell_partner=tell_partner)
+
+
+def check_participants_accept(accept: Accept, sender: str, envelope_digest: bytes, envelope: Envelope) -> None:
+    """What every participant checks of another's Accept.
+
+    Raises:
+        WrongReferenceError, ProfileError, ParticipantError, TermsError.
+    """
+    if accept.envelope_digest != envelope_digest or accept.agency != sender:
+        raise WrongReferenceError("expected the participant's answer to this envelope")
+    if accept.profile_hash != envelope.profile_hash:
+        raise ProfileError("expected the profile of the question")
+    if accept.sizes:
+        raise ParticipantError(sender, "expected no sizes: how much it holds is its own affair")
+    check_terms(accept.terms, envelope.aggregate)
+
+
+def check_keys(open_digest: bytes, keys: Sequence[tuple[str, Key]]) -> None:
+    """Raises WrongReferenceError where a participant answers another opening."""
+    for agency, key in keys:
+        if key.open_digest != open_digest:
+            raise WrongReferenceError(f"expected {agency} to answer this opening")
+
+
+def _envelope(
+    question: Question,
+    local: Local,
+    signer: Signer,
+    secrets: Secrets,
+    snapshot_root: bytes,
+    invited: Sequence[Invited],
+    *,
+    to_all: bool,
+) -> Envelope:
+    speaks = TotalsRequester.speaks
+    first = make_envelope(question, local, signer.public_key, invited[0].peer, secrets, snapshot_root, speaks)
+    role = Role.CONTRIBUTOR.value
+    others = (Participant(entry.peer.agency, role, entry.data_set, entry.peer.signing_key) for entry in invited)
+    participants = (first.participants[0], *others)
+    recipients = tuple(p.agency for p in participants) if to_all else (local.agency,)
+    return replace(first, participants=participants, recipients=recipients)
