@@ -259,6 +259,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("DATA_LOSS", ExitCode.STORAGE): {
         "epoch-damaged": "Close the epoch and open, or fetch, another; find out who changed its files.",
+        "logarithm-table-damaged": "Delete the file that the message names; the node computes the table again.",
         "sealed-file-damaged": "Find out who changed the file, then import the data set again from its source.",
         "snapshot-damaged": "Import the data set again from its source; `accord registry check` finds others.",
         "bad-result": "Restore results from the backup; `accord ledger show` has the decisions.",

@@ -7,6 +7,7 @@ from typing_extensions import Buffer
 CHUNK_ELEMENTS: Final[int]
 TAG_BYTES: Final[int]
 MAX_INPUT_BYTES: Final[int]
+LOGARITHM_TABLE_BYTES: Final[int]
 MAX_TOTAL: Final[int]
 NOTE_BYTES: Final[int]
 DST_NOTE: Final[str]
@@ -96,3 +97,5 @@ def prove_ranges(
     ciphertexts: Buffer,
 ) -> bytes: ...
 def verify_ranges(context: Buffer, public_key: Buffer, ciphertexts: Buffer, bounds: Buffer, proof: Buffer) -> None: ...
+def build_logarithms(backend: str) -> bytes: ...
+def solve_logarithms(backend: str, table: Buffer, elements: Buffer, bound: int) -> bytes: ...

@@ -58,6 +58,12 @@ class TotalRangeError(IndexedError):
     code = "total-out-of-range"
 
 
+class TableError(PsiError):
+    """Bytes that are not the table of discrete logarithms."""
+
+    code = "logarithm-table-damaged"
+
+
 class ProofError(PsiError):
     """A proof that does not verify, or is not a pair of canonical scalars (VerifyError of RFC 9497)."""
 

@@ -43,6 +43,7 @@ BACKEND_VARIABLE: Final = "ACCORD_BACKEND"
 CHUNK_ELEMENTS: Final[int] = _native.CHUNK_ELEMENTS
 TAG_BYTES: Final[int] = _native.TAG_BYTES
 MAX_INPUT_BYTES: Final[int] = _native.MAX_INPUT_BYTES
+LOGARITHM_TABLE_BYTES: Final[int] = _native.LOGARITHM_TABLE_BYTES
 MAX_TOTAL: Final[int] = _native.MAX_TOTAL
 BATCH_PROOF_DSTS: Final = tuple(_native.BATCH_PROOF_DSTS)
 PROOF_DSTS: Final = tuple(_native.PROOF_DSTS)
@@ -414,3 +415,15 @@ def verify_ranges(context: Buffer, public_key: Buffer, ciphertexts: Buffer, boun
     """psi.proofs.verify_ranges; bounds are n x (low, high) as int64."""
     with _errors():
         _native.verify_ranges(context, public_key, ciphertexts, bounds, proof)
+
+
+def build_logarithms(*, backend: str | None = None) -> bytes:
+    """psi.discrete_log.Table.build."""
+    with _errors():
+        return _native.build_logarithms(backend or _selected())
+
+
+def solve_logarithms(table: Buffer, elements: Buffer, bound: int, *, backend: str | None = None) -> bytes:
+    """psi.discrete_log.Table.solve."""
+    with _errors():
+        return _native.solve_logarithms(backend or _selected(), table, elements, bound)

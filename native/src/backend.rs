@@ -11,6 +11,7 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable};
 use curve25519_dalek::traits::IsIdentity;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 
+use crate::discrete_log;
 use crate::elgamal;
 use crate::error::{Error, Rejected};
 use crate::hash::Expander;
@@ -76,7 +77,7 @@ pub fn is_identity(encoding: &Bytes32) -> bool {
 /// rejects names the lowest rejected entry; what it has written to `out` is then void. Scalars, inputs and
 /// outputs are secret: no branch, index or division depends on them. Only `vartime_` operations may, on
 /// public values.
-pub trait Backend: elgamal::Kernels + Send + Sync {
+pub trait Backend: discrete_log::Kernels + elgamal::Kernels + Send + Sync {
     /// The name by which a caller or ACCORD_BACKEND asks for it.
     fn name(&self) -> &'static str;
 

@@ -74,6 +74,8 @@ pub enum Error {
     BadProof,
     /// Not a canonical element, or the identity, or not the key of this prover.
     BadPublicKey,
+    /// A bound for a discrete logarithm that is negative or too large for the table.
+    BadBound,
     /// A buffer of the wrong length.
     BadLength {
         what: &'static str,
@@ -112,7 +114,7 @@ impl Error {
             },
             Self::BadProof => "bad-proof",
             Self::BadPublicKey => "bad-public-key",
-            Self::BadLength { .. } => "bad-length",
+            Self::BadLength { .. } | Self::BadBound => "bad-length",
             Self::BadItems(_) => "bad-items",
             Self::KeystreamExhausted => "keystream-exhausted",
             Self::BadTag => "bad-dst",
@@ -149,6 +151,7 @@ impl fmt::Display for Error {
                 write!(f, "public key: expected the canonical encoding of this key, not the identity")
             }
             Self::BadLength { what, expected, got } => write!(f, "{what}: expected {expected}, got {got}"),
+            Self::BadBound => write!(f, "bound: expected 0 to 2^47 - 1, got one outside"),
             Self::BadItems(why) => write!(f, "items: {why}"),
             Self::KeystreamExhausted => {
                 write!(f, "expected an index range within 2^32 scalars of one stream key")

@@ -5,8 +5,10 @@
 pub mod backend;
 #[cfg(feature = "pyo3")]
 mod bindings;
+pub mod discrete_log;
 pub mod elgamal;
 pub mod error;
+pub mod field;
 pub mod hash;
 #[cfg(target_arch = "x86_64")]
 pub mod ifma;

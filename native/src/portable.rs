@@ -3,6 +3,7 @@
 //! Where the scalar is ours, it is halved first, because the doubles of a batch of points can be encoded with
 //! one inversion for all of them while the points themselves need an inverse square root each.
 
+mod discrete_log;
 mod elgamal;
 
 use std::ops::Range;

@@ -4,6 +4,7 @@
 //! One file for each field of work; a function is exported by its name in the list below.
 
 mod buffers;
+mod discrete_log;
 mod elgamal;
 mod group;
 mod oprf;
@@ -53,6 +54,7 @@ pub fn available_backends() -> Vec<&'static str> {
 mod _native {
     use pyo3::prelude::*;
 
+    use crate::discrete_log;
     use crate::elgamal;
     use crate::items;
     use crate::knowledge;
@@ -63,6 +65,8 @@ mod _native {
 
     #[pymodule_export]
     use super::buffers::NativeError;
+    #[pymodule_export]
+    use super::discrete_log::{build_logarithms, solve_logarithms};
     #[pymodule_export]
     use super::elgamal::{
         add_ciphertexts, add_values, check_ciphertexts, encrypt, hashed_multiples, joint_key, open_shares,
@@ -89,6 +93,7 @@ mod _native {
         module.add("CHUNK_ELEMENTS", voprf::CHUNK_ELEMENTS)?;
         module.add("TAG_BYTES", voprf::TAG_BYTES)?;
         module.add("MAX_INPUT_BYTES", items::MAX_INPUT_BYTES)?;
+        module.add("LOGARITHM_TABLE_BYTES", discrete_log::TABLE_BYTES)?;
         module.add("MAX_TOTAL", elgamal::MAX_TOTAL)?;
         module.add("NOTE_BYTES", notes::NOTE_BYTES)?;
         module.add("DST_NOTE", notes::DST_NOTE)?;

@@ -29,6 +29,7 @@ macro_rules! on_ifma {
 mod accumulator;
 mod constants;
 mod decoded;
+mod discrete_log;
 mod edwards;
 mod elgamal;
 mod elligator;
