@@ -19,6 +19,7 @@ use crate::hash::Expander;
 use crate::ifma;
 use crate::items::Items;
 use crate::portable::Portable;
+use crate::sums::{Bases, SecretWeights};
 
 /// An encoded element or scalar.
 pub type Bytes32 = [u8; 32];
@@ -136,6 +137,16 @@ pub trait Backend: discrete_log::Kernels + elgamal::Kernels + Send + Sync {
     ) -> Result<RistrettoPoint, Rejected> {
         Ok(self.decode_batch(elements)?.vartime_weighted_sum(0..elements.len(), weights))
     }
+
+    /// The sum of w_i * P_i. Variable time: weights and points are public.
+    fn vartime_scalar_sum(&self, weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected>;
+
+    /// For each list of weights the sum of w_i * P_i over the same points.
+    fn secret_sums(
+        &self,
+        weights: &[SecretWeights<'_>],
+        bases: Bases<'_>,
+    ) -> Result<Vec<RistrettoPoint>, Rejected>;
 
     /// Replaces each scalar by its inverse; rejects zero.
     fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected>;

@@ -60,7 +60,7 @@ impl StreamKey {
     pub fn fill_bytes(&self, out: &mut [u8]) -> Result<(), Error> {
         self.window(0, out.len().div_ceil(BLOCK_BYTES))?;
         let mut chunks = out.chunks_mut(BLOCK_BYTES);
-        self.blocks(0, chunks.len(), |block| {
+        self.for_each_block(0, chunks.len(), |block| {
             if let Some(chunk) = chunks.next() {
                 chunk.copy_from_slice(&block[..chunk.len()]);
             }
@@ -68,8 +68,20 @@ impl StreamKey {
         Ok(())
     }
 
+    /// Hands the blocks with these numbers to `each`, in the order of the numbers, on which the time does not depend.
+    pub fn for_each_block_of(&self, numbers: &[u32], mut each: impl FnMut(&Bytes64)) {
+        let mut cipher = ChaChaCore::<R20, Ietf>::new(&Array::from(*self.0), &Array::from([0u8; 12]));
+        let mut block = Array::from([0u8; BLOCK_BYTES]);
+        for number in numbers {
+            cipher.set_block_pos(*number);
+            cipher.write_keystream_block(&mut block);
+            each(&block.0);
+        }
+        block.0.zeroize();
+    }
+
     /// Hands blocks `first..first + count`, of which the stream has every one, to `each`, in order.
-    fn blocks(&self, first: u64, count: usize, mut each: impl FnMut(&Bytes64)) {
+    pub fn for_each_block(&self, first: u64, count: usize, mut each: impl FnMut(&Bytes64)) {
         let mut cipher = ChaChaCore::<R20, Ietf>::new(&Array::from(*self.0), &Array::from([0u8; 12]));
         // The range ends at 2^32 at the latest: nothing is cut off unless the range is empty, and no counter
         // wraps before the last block is out.
@@ -97,7 +109,7 @@ impl Window<'_> {
     pub fn scalars(&self, range: Range<usize>) -> Result<Zeroizing<Vec<Scalar>>, Rejected> {
         assert!(range.end <= self.count, "a window of {} scalars, asked up to {}", self.count, range.end);
         let mut scalars = Zeroizing::new(Vec::with_capacity(range.len()));
-        self.key.blocks(self.first + range.start as u64, range.len(), |block| {
+        self.key.for_each_block(self.first + range.start as u64, range.len(), |block| {
             scalars.push(Scalar::from_bytes_mod_order_wide(block));
         });
         nonzero(&scalars)?;

@@ -21,4 +21,6 @@ pub mod parallel;
 pub mod portable;
 pub mod proof;
 pub mod range;
+pub mod shuffle;
+pub mod sums;
 pub mod voprf;

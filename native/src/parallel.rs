@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use curve25519_dalek::RistrettoPoint;
 use curve25519_dalek::traits::Identity;
+use curve25519_dalek::{RistrettoPoint, Scalar};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Rejected};
 
@@ -18,6 +19,8 @@ pub const BLOCK: usize = 512;
 const LANES: usize = 8;
 /// Fewer summands than this cost less on one core than their buckets on two.
 const MIN_SUMMANDS: usize = 256;
+/// More of them gain nothing where each costs the same.
+const MAX_SUMMANDS: usize = 4_096;
 
 /// The pool and the process that started it.
 static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
@@ -104,6 +107,51 @@ where
     parts(count, work).into_iter().try_fold(RistrettoPoint::identity(), |sum, (start, part)| {
         Ok(sum + part.map_err(|rejected| rejected.offset_by(start))?)
     })
+}
+
+/// As [`sum`], for `N` sums at once, over ranges short enough that what `work` computes for them stays small.
+pub fn sums<const N: usize, F>(count: usize, work: F) -> Result<[RistrettoPoint; N], Rejected>
+where
+    F: Fn(Range<usize>) -> Result<Vec<RistrettoPoint>, Rejected> + Sync,
+{
+    let size = count.div_ceil(rayon::current_num_threads()).next_multiple_of(LANES);
+    let size = size.clamp(MIN_SUMMANDS, MAX_SUMMANDS);
+    let parts: Vec<_> = (0..count)
+        .into_par_iter()
+        .step_by(size)
+        .map(|start| work(start..count.min(start + size)).map_err(|rejected| rejected.offset_by(start)))
+        .collect();
+    let mut totals = [RistrettoPoint::identity(); N];
+    for part in parts {
+        totals.iter_mut().zip(part?).for_each(|(total, part)| *total += part);
+    }
+    Ok(totals)
+}
+
+/// What `work` computes for each of the ranges that together cover `0..count`.
+pub fn parts<T, F>(count: usize, work: F) -> Result<Vec<T>, Rejected>
+where
+    T: Send,
+    F: Fn(Range<usize>) -> Result<T, Rejected> + Sync,
+{
+    let size = block_size(count);
+    let ranges = (0..count).into_par_iter().step_by(size);
+    ranges
+        .map(|start| work(start..count.min(start + size)).map_err(|rejected| rejected.offset_by(start)))
+        .collect()
+}
+
+/// The scalars that `work` computes for ranges that together cover `0..count`.
+pub fn scalars<F>(count: usize, work: F) -> Result<Zeroizing<Vec<Scalar>>, Rejected>
+where
+    F: Fn(Range<usize>) -> Result<Zeroizing<Vec<Scalar>>, Rejected> + Sync,
+{
+    let mut all = Zeroizing::new(vec![Scalar::ZERO; count]);
+    blocks(&mut all, |range, out| {
+        out.copy_from_slice(&work(range)?);
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 /// Names the lowest element that `good` refuses.

@@ -9,7 +9,7 @@ mod elgamal;
 use std::ops::Range;
 
 use curve25519_dalek::ristretto::CompressedRistretto;
-use curve25519_dalek::traits::{Identity, IsIdentity, VartimeMultiscalarMul};
+use curve25519_dalek::traits::{Identity, IsIdentity, MultiscalarMul, VartimeMultiscalarMul};
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -19,9 +19,13 @@ use crate::hash::{self, Expander};
 use crate::items::Items;
 use crate::keystream::nonzero;
 use crate::parallel;
+use crate::sums::{Bases, SecretWeights};
 
 /// The encoding of the identity (RFC 9496, appendix A.1).
 const IDENTITY: Bytes32 = [0; 32];
+
+/// Points that a sum with secret weights makes tables for at a time, 1,280 bytes each.
+const SECRET_SUMMANDS: usize = 512;
 
 pub struct Portable;
 
@@ -72,6 +76,13 @@ impl Decoded for Points {
     fn vartime_weighted_sum(&self, range: Range<usize>, weights: &[[u8; 16]]) -> RistrettoPoint {
         let scalars = weights.iter().map(|weight| Scalar::from(u128::from_le_bytes(*weight)));
         RistrettoPoint::vartime_multiscalar_mul(scalars, &self.0[range])
+    }
+}
+
+fn points_of(bases: Bases<'_>) -> Result<Vec<RistrettoPoint>, Rejected> {
+    match bases {
+        Bases::Elements(elements) => Ok(Points::decode(elements)?.0),
+        Bases::Hashed(items, dst) => Ok(hashed(&items, dst).collect()),
     }
 }
 
@@ -181,6 +192,27 @@ impl Backend for Portable {
         let mut elements = Zeroizing::new(vec![IDENTITY; items.len()]);
         self.multiples(items, dst, k, &mut elements)?;
         finalize_all(items, &elements, out)
+    }
+
+    fn vartime_scalar_sum(&self, weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected> {
+        Ok(RistrettoPoint::vartime_multiscalar_mul(weights, &points_of(bases)?))
+    }
+
+    fn secret_sums(
+        &self,
+        weights: &[SecretWeights<'_>],
+        bases: Bases<'_>,
+    ) -> Result<Vec<RistrettoPoint>, Rejected> {
+        let mut sums = vec![RistrettoPoint::identity(); weights.len()];
+        for start in (0..bases.len()).step_by(SECRET_SUMMANDS) {
+            let block = start..bases.len().min(start + SECRET_SUMMANDS);
+            let points = points_of(bases.slice(block.clone())).map_err(|bad| bad.offset_by(start))?;
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                let scalars = weights.slice(block.clone()).scalars();
+                *sum += RistrettoPoint::multiscalar_mul(scalars.iter(), &points);
+            }
+        }
+        Ok(sums)
     }
 
     fn invert_scalars(&self, scalars: &mut [Scalar]) -> Result<(), Rejected> {

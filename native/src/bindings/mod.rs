@@ -9,6 +9,7 @@ mod elgamal;
 mod group;
 mod oprf;
 mod proofs;
+mod shuffle;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -61,6 +62,7 @@ mod _native {
     use crate::notes;
     use crate::proof;
     use crate::range;
+    use crate::shuffle;
     use crate::voprf;
 
     #[pymodule_export]
@@ -84,6 +86,11 @@ mod _native {
     use super::proofs::{
         prove_knowledge, prove_possession, prove_products, prove_ranges, verify_knowledge, verify_possession,
         verify_products, verify_ranges,
+    };
+    #[pymodule_export]
+    use super::shuffle::{
+        shuffle_absorb, shuffle_answer, shuffle_check_opening, shuffle_close, shuffle_commit, shuffle_finish,
+        shuffle_permute, shuffle_relate, shuffle_respond, shuffle_verify,
     };
     #[pymodule_export]
     use super::{available_backends, known_backends};
@@ -112,6 +119,8 @@ mod _native {
                 range::DST_GENERATORS,
             ],
         )?;
+        module.add("DST_SHUFFLE_GENERATORS", shuffle::DST_GENERATORS)?;
+        module.add("MAX_SHUFFLE_ROWS", shuffle::MAX_ROWS)?;
         module.add("BATCH_PROOF_DSTS", [proof::DST_STATEMENT, proof::DST_NONCE, proof::DST_CHALLENGE])
     }
 }

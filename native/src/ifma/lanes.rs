@@ -134,6 +134,19 @@ impl U64x8 {
         Self(simd!(_mm512_permutexvar_epi64(_mm512_set1_epi64(lane as i64), self.0)))
     }
 
+    /// table[index mod 8], in constant time.
+    #[inline(always)]
+    pub fn lookup8(index: Self, table: Self) -> Self {
+        Self(simd!(_mm512_permutexvar_epi64(index.0, table.0)))
+    }
+
+    /// The eight hexadecimal digits of a number, the lowest in lane 0.
+    #[inline(always)]
+    pub fn nibbles(word: u32) -> Self {
+        let places = Self::load(&[0, 4, 8, 12, 16, 20, 24, 28]);
+        Self(simd!(_mm512_srlv_epi64(_mm512_set1_epi64(i64::from(word)), places.0))) & Self::splat(15)
+    }
+
     /// table[index mod 16], the same table for all lanes and an index for each, in constant time.
     #[inline(always)]
     pub fn lookup16(index: Self, table: &[u64; 16]) -> Self {

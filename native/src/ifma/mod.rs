@@ -3,7 +3,7 @@
 //! A batch is cut into groups of eight and the groups into fours, whose inverse square roots are computed in turns; a last
 //! group that is not full carries idle lanes along. Files: [`lanes`] the instructions, [`field`] and [`power`] arithmetic
 //! modulo p, [`edwards`] points and encodings, [`ladder`] and [`fixed_base`] multiplication by secret scalars, [`msm`] sums
-//! with public weights, [`elligator`] and [`sha512`] hashing to the group.
+//! with public weights and [`secret_sums`] with secret ones, [`elligator`] and [`sha512`] hashing to the group.
 
 /// One value for each of N groups, as `$value` says for `$g`. A loop, not a closure: closures that the standard library calls
 /// are compiled without this backend's instructions, and then cost a call for every instruction.
@@ -40,12 +40,13 @@ mod ladder;
 mod lanes;
 mod msm;
 mod power;
+mod secret_sums;
 mod sha512;
 
 use std::sync::OnceLock;
 
-use curve25519_dalek::Scalar;
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED;
+use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
 use self::decoded::Elements;
@@ -61,6 +62,7 @@ use crate::error::Rejected;
 use crate::hash::Expander;
 use crate::items::Items;
 use crate::portable::Portable;
+use crate::sums::{Bases, SecretWeights};
 
 /// Items of one round: as many groups as have their inverse square roots computed in turns.
 const ROUND: usize = WIDTH * LANES;
@@ -338,6 +340,18 @@ impl Backend for Ifma {
         out: &mut [Bytes64],
     ) -> Result<(), Rejected> {
         on_ifma!(outputs(items, dst, k, out))
+    }
+
+    fn vartime_scalar_sum(&self, weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected> {
+        on_ifma!(msm::vartime_scalar_sum(weights, bases))
+    }
+
+    fn secret_sums(
+        &self,
+        weights: &[SecretWeights<'_>],
+        bases: Bases<'_>,
+    ) -> Result<Vec<RistrettoPoint>, Rejected> {
+        on_ifma!(secret_sums::secret_sums(weights, bases))
     }
 
     /// Modulo the group order, where the portable backend's three multiplications a scalar are fast enough: a query that

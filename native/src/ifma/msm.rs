@@ -3,16 +3,24 @@
 //! A lane is a bucket: eight buckets at a time add up their points, in an order that gives the eight lists about the same
 //! length, so that sums stay in registers and only points are fetched. Afterwards a lane is a window.
 
-use curve25519_dalek::RistrettoPoint;
 use curve25519_dalek::ristretto::CompressedRistretto;
+use curve25519_dalek::{RistrettoPoint, Scalar};
 
 use super::accumulator::{Accumulator, Mixed, MixedRow};
 use super::edwards::Extended;
 use super::encode::encode_by_root;
 use super::field::Fe;
 use super::lanes::{LANES, Mask, U64x8};
+use super::power::{WIDTH, invert_all};
+use super::secret_sums::points_round;
+use super::sha512::Hasher;
+use super::{ROUND, used};
+use crate::error::Rejected;
+use crate::sums::Bases;
 
-const WEIGHT_BITS: usize = 128;
+/// Words of a weight of 128 bits and of a scalar, with one more for the carries of the signed digits.
+const SHORT: usize = 3;
+const FULL: usize = 5;
 /// How many additions before its use a row is asked for.
 const AHEAD: usize = 2;
 
@@ -28,14 +36,58 @@ struct Entry {
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn vartime_weighted_sum(weights: &[[u8; 16]], rows: &[MixedRow]) -> RistrettoPoint {
-    let window_bits = window_bits(weights.len());
-    // One bit more than the weights have, for the last carry of the signed digits.
-    let windows = (WEIGHT_BITS + 1).div_ceil(window_bits);
+    let words = |weight: &[u8; 16]| words(weight);
+    vartime_sum::<SHORT>(weights.iter().map(words).collect(), rows)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+pub fn vartime_scalar_sum(weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected> {
+    let words = |weight: &Scalar| words(weight.as_bytes());
+    Ok(vartime_sum::<FULL>(weights.iter().map(words).collect(), &mixed_rows(bases)?))
+}
+
+/// The words of a little-endian number, the last one zero.
+fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
+    let mut words = [0; N];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
+/// The points of a sum, ready to be added.
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+fn mixed_rows(bases: Bases<'_>) -> Result<Vec<MixedRow>, Rejected> {
+    let mut hasher = Hasher::new();
+    let mut rows = Vec::with_capacity(bases.len().next_multiple_of(ROUND));
+    for start in (0..bases.len()).step_by(ROUND) {
+        let mut points = points_round(&mut hasher, bases, start)?;
+        if matches!(bases, Bases::Hashed(..)) {
+            let mut inverses = groupwise!(Fe::zero(); g in WIDTH => points[g].z);
+            invert_all(&mut inverses);
+            for (point, inverse) in points.iter_mut().zip(inverses) {
+                *point = point.normalized(inverse);
+            }
+        }
+        for point in &points[..used(bases.len(), start)] {
+            rows.extend_from_slice(&point.mixed().to_rows());
+        }
+    }
+    Ok(rows)
+}
+
+/// The sum for weights of N words, of which the last is zero.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn vartime_sum<const N: usize>(weights: Vec<[u64; N]>, rows: &[MixedRow]) -> RistrettoPoint {
+    // One bit more than the weights have, for the last digit's sign; a scalar has 253.
+    let bits = if N == FULL { 254 } else { 64 * (N - 1) + 1 };
+    let window_bits = window_bits(bits, weights.len());
+    let windows = bits.div_ceil(window_bits);
     let buckets = 1 << (window_bits - 1);
     let mut sums = vec![[[0; 8]; 3]; windows * buckets];
-    let mut digits = Digits::new(weights, window_bits);
-    for sums in sums.chunks_exact_mut(buckets) {
-        vartime_fill_buckets(rows, &digits.next_window(), sums);
+    let digits = Digits::new(weights, windows, window_bits);
+    for (window, sums) in sums.chunks_exact_mut(buckets).enumerate() {
+        vartime_fill_buckets(rows, &digits.window(window), sums);
     }
     let mut totals = Vec::with_capacity(windows.div_ceil(LANES));
     for first in (0..windows).step_by(LANES) {
@@ -47,35 +99,48 @@ pub fn vartime_weighted_sum(weights: &[[u8; 16]], rows: &[MixedRow]) -> Ristrett
 }
 
 /// The window size with the fewest additions.
-fn window_bits(count: usize) -> usize {
-    let additions = |bits: &usize| {
-        let windows = (WEIGHT_BITS + 1).div_ceil(*bits);
-        windows * count.div_ceil(LANES) + windows.div_ceil(LANES) * (2 << (bits - 1))
+fn window_bits(bits: usize, count: usize) -> usize {
+    let additions = |window_bits: &usize| {
+        let windows = bits.div_ceil(*window_bits);
+        windows * count.div_ceil(LANES) + windows.div_ceil(LANES) * (2 << (window_bits - 1))
     };
     (4..=12).min_by_key(additions).expect("the range is not empty")
 }
 
-/// The weights in signed digits, window by window, the lowest first.
-struct Digits {
-    rest: Vec<u128>,
+/// The weights in signed digits: weight = the sum of (2^(bits - 1) - u_i) 2^(bits i), where the u_i are the digits of the
+/// number that lacks to it the largest one that so many windows can hold.
+struct Digits<const N: usize> {
+    lacking: Vec<[u64; N]>,
     window_bits: usize,
 }
 
-impl Digits {
-    fn new(weights: &[[u8; 16]], window_bits: usize) -> Self {
-        Self { rest: weights.iter().map(|weight| u128::from_le_bytes(*weight)).collect(), window_bits }
+impl<const N: usize> Digits<N> {
+    fn new(mut weights: Vec<[u64; N]>, windows: usize, window_bits: usize) -> Self {
+        let mut largest = [0u64; N];
+        for window in 0..windows {
+            let bit = window_bits * (window + 1) - 1;
+            largest[bit / 64] |= 1 << (bit % 64);
+        }
+        for weight in &mut weights {
+            let mut borrow = false;
+            for (word, largest) in weight.iter_mut().zip(largest) {
+                let (less, first) = largest.overflowing_sub(*word);
+                let (less, second) = less.overflowing_sub(u64::from(borrow));
+                (*word, borrow) = (less, first | second);
+            }
+        }
+        Self { lacking: weights, window_bits }
     }
 
-    /// Each weight's next digit, from -2^(bits - 1) + 1 to 2^(bits - 1).
-    fn next_window(&mut self) -> Vec<i32> {
-        let bits = self.window_bits;
-        let digit = |rest: &mut u128| {
-            let digit = (*rest & ((1 << bits) - 1)) as i32;
-            let carry = i32::from(digit > 1 << (bits - 1));
-            *rest = (*rest >> bits) + carry as u128;
-            digit - (carry << bits)
+    /// Each weight's digit, from -2^(bits - 1) + 1 to 2^(bits - 1).
+    fn window(&self, window: usize) -> Vec<i32> {
+        let (index, shift) = (self.window_bits * window / 64, self.window_bits * window % 64);
+        let digit = |lacking: &[u64; N]| {
+            let above = lacking.get(index + 1).map_or(0, |word| u128::from(*word) << 64);
+            let digits = (above | u128::from(lacking[index])) >> shift;
+            (1 << (self.window_bits - 1)) - (digits as i32 & ((1 << self.window_bits) - 1))
         };
-        self.rest.iter_mut().map(digit).collect()
+        self.lacking.iter().map(digit).collect()
     }
 }
 
@@ -186,7 +251,7 @@ fn bucket_totals(sums: &[ExtendedRow], buckets: usize, first_window: usize) -> E
 
 /// The sum of 2^(bits * w) * total of window w, in all lanes.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn combine(totals: &[Extended], windows: usize, window_bits: usize) -> Extended {
+pub fn combine(totals: &[Extended], windows: usize, window_bits: usize) -> Extended {
     let mut sum = Extended::identity();
     for window in (0..windows).rev() {
         for _ in 0..window_bits {

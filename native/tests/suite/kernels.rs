@@ -6,6 +6,7 @@ use _native::error::Rejected;
 use _native::hash::{Expander, finalize};
 use _native::items::Items;
 use _native::keystream::StreamKey;
+use _native::sums::{Bases, SecretWeights};
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT;
 use curve25519_dalek::traits::Identity;
 use curve25519_dalek::{RistrettoPoint, Scalar};
@@ -291,4 +292,68 @@ fn a_public_key_is_an_element_but_not_the_identity() {
     for bad in bad_encodings() {
         assert!(PublicKeyTable::new(&bad).is_err());
     }
+}
+
+#[test]
+fn sums_of_scalars() {
+    for_each_case(|backend, batch| {
+        let (points, scalars, dst) = (batch.points(), &batch.scalars, dst());
+        let elements = encoded(points.clone());
+        let expected: RistrettoPoint = points.iter().zip(scalars).map(|(point, k)| point * k).sum();
+        let hashed: RistrettoPoint = batch.hashed(&dst).iter().zip(scalars).map(|(point, k)| point * k).sum();
+        for (bases, expected) in
+            [(Bases::Elements(&elements), expected), (Bases::Hashed(batch.items(), &dst), hashed)]
+        {
+            assert_eq!(backend.vartime_scalar_sum(scalars, bases).unwrap(), expected);
+            let sums = backend.secret_sums(&[SecretWeights::Scalars(scalars)], bases).unwrap();
+            assert_eq!(sums, [expected]);
+        }
+    });
+}
+
+#[test]
+fn sums_of_several_lists_of_secret_weights() {
+    for_each_case(|backend, batch| {
+        let (points, dst) = (batch.hashed(&dst()), dst());
+        let mut wide = vec![[0; 24]; points.len()];
+        StreamKey::new(&[5; 32]).fill_bytes(wide.as_flattened_mut()).unwrap();
+        wide.iter_mut().zip([[0; 24], [0xff; 24]]).for_each(|(weight, edge)| *weight = edge);
+        wide.iter_mut().for_each(|weight| weight[0] |= 1);
+        let narrow: Vec<u32> = [1, u32::MAX]
+            .into_iter()
+            .chain((2..).map(|i: u32| i.wrapping_mul(2_654_435_761) | 1))
+            .take(wide.len())
+            .collect();
+        let zeros = vec![Scalar::ZERO; wide.len()];
+        let lists = [
+            SecretWeights::Odd32(&narrow),
+            SecretWeights::Scalars(&batch.scalars),
+            SecretWeights::Odd192(&wide),
+            SecretWeights::Scalars(&zeros),
+        ];
+        let expected = lists.map(|weights| {
+            weights.scalars().iter().zip(&points).map(|(k, point)| point * k).sum::<RistrettoPoint>()
+        });
+        let sums = backend.secret_sums(&lists, Bases::Hashed(batch.items(), &dst)).unwrap();
+        assert_eq!(sums, expected);
+    });
+}
+
+#[test]
+fn sums_name_the_lowest_bad_element() {
+    for_each_case(|backend, batch| {
+        let elements = encoded(batch.points());
+        for index in [0, elements.len() / 2, elements.len().wrapping_sub(1)] {
+            let Some(_) = elements.get(index) else { continue };
+            for bad in bad_encodings() {
+                let mut elements = elements.clone();
+                (elements[index], *elements.last_mut().unwrap()) = (bad, bad);
+                let bases = Bases::Elements(&elements);
+                let expected = Rejected::bad_element(index);
+                assert_eq!(backend.vartime_scalar_sum(&batch.scalars, bases), Err(expected));
+                let secret = [SecretWeights::Scalars(&batch.scalars)];
+                assert_eq!(backend.secret_sums(&secret, bases), Err(expected));
+            }
+        }
+    });
 }

@@ -1,0 +1,253 @@
+//! The proof of a shuffle, pass by pass. What a pass hands to the next is opaque to Python.
+
+use curve25519_dalek::Scalar;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use zeroize::Zeroizing;
+
+use super::buffers::{Buffer, raised};
+use super::{detached, filled, same_count};
+use crate::backend::{self, Backend, Bytes32, Bytes64, PublicKeyTable};
+use crate::error::Error;
+use crate::shuffle::{self, Check, Encoded, Masks, Opening, Prover, Relation, Rows, Verifier, Weights};
+
+/// Row numbers, each below their count.
+fn permutation(buffer: &Buffer) -> PyResult<Zeroizing<Vec<u32>>> {
+    let rows = buffer.rows("permutation")?;
+    let rows = Zeroizing::new(rows.iter().map(|row| u32::from_le_bytes(*row)).collect::<Vec<_>>());
+    if rows.iter().all(|row| (*row as usize) < rows.len()) {
+        return Ok(rows);
+    }
+    Err(raised(Error::BadItems("expected a permutation, got a row beyond the last".into())))
+}
+
+fn masks(key: &Buffer, count: usize) -> PyResult<Masks> {
+    Masks::new(key.stream_key()?, count).map_err(raised)
+}
+
+fn challenge(digest: &Buffer) -> PyResult<Scalar> {
+    shuffle::challenge(digest.row("digest")?).map_err(raised)
+}
+
+fn weights(w1: &Buffer, w2: &Buffer, columns: usize) -> PyResult<Weights> {
+    Weights::new(w1.row("digest")?, w2.row("digest")?, columns).map_err(raised)
+}
+
+/// A key of 32 bytes, or none where no byte was given.
+fn joint_key(buffer: &Buffer) -> PyResult<Option<PublicKeyTable>> {
+    if buffer.bytes().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(PublicKeyTable::new(buffer.row("joint key")?).map_err(raised)?))
+}
+
+fn prover(state: &Buffer) -> PyResult<Prover> {
+    match state.rows("state")? {
+        [] => Ok(Prover::default()),
+        rows => Prover::decode(Encoded::new(rows)).map_err(raised),
+    }
+}
+
+/// Whether there are `count` rows after the first ones.
+fn within(rows: usize, first: usize, count: usize) -> PyResult<()> {
+    match rows.checked_sub(first) {
+        Some(left) if count <= left => Ok(()),
+        left => Err(raised(Error::length("rows", format!("at most {}", left.unwrap_or(0)), count))),
+    }
+}
+
+fn bytes<'py>(py: Python<'py>, rows: &[Bytes32]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, rows.as_flattened())
+}
+
+fn chosen(backend: &str) -> PyResult<&'static dyn Backend> {
+    backend::by_name(backend).map_err(raised)
+}
+
+#[pyfunction]
+pub fn shuffle_commit<'py>(
+    py: Python<'py>,
+    backend: &str,
+    mask_key: Buffer,
+    rows: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (backend, rows) = (chosen(backend)?, permutation(&rows)?);
+    let masks = masks(&mask_key, rows.len())?;
+    Ok(bytes(py, &detached(py, || shuffle::commit(backend, &masks, &rows))?))
+}
+
+#[pyfunction]
+pub fn shuffle_permute<'py>(
+    py: Python<'py>,
+    backend: &str,
+    mask_key: Buffer,
+    w1: Buffer,
+    rows: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (backend, rows) = (chosen(backend)?, permutation(&rows)?);
+    let masks = masks(&mask_key, rows.len())?;
+    let w1: &Bytes64 = w1.row("digest")?;
+    Ok(bytes(py, &[detached(py, || shuffle::permute(backend, &masks, w1, &rows))?]))
+}
+
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // as shuffle::Prover::absorb
+pub fn shuffle_absorb<'py>(
+    py: Python<'py>,
+    backend: &str,
+    mask_key: Buffer,
+    digests: (Buffer, Buffer),
+    columns: usize,
+    rows: Buffer,
+    randomness_key: Buffer,
+    state: Buffer,
+    first: usize,
+    before: Buffer,
+    after: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (backend, rows, mut prover) = (chosen(backend)?, permutation(&rows)?, prover(&state)?);
+    let masks = masks(&mask_key, rows.len())?;
+    let weights = weights(&digests.0, &digests.1, columns)?;
+    let before = Rows::new("rows before", before.bytes(), columns).map_err(raised)?;
+    let after = Rows::new("rows after", after.bytes(), columns).map_err(raised)?;
+    same_count("rows after", before.len(), after.len())?;
+    within(rows.len(), first, before.len())?;
+    let relation = Relation { masks: &masks, weights: &weights, permutation: &rows };
+    let randomness = if columns > 0 { Some(randomness_key.stream_key()?) } else { None };
+    detached(py, || prover.absorb(backend, &relation, randomness.as_ref(), first, before, after))?;
+    Ok(bytes(py, &prover.encode()))
+}
+
+#[pyfunction]
+pub fn shuffle_close<'py>(
+    py: Python<'py>,
+    mask_key: Buffer,
+    count: usize,
+    state: Buffer,
+    secret_key: Buffer,
+    public_key: Buffer,
+    joint_key_or_none: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (masks, prover, joint_key) =
+        (masks(&mask_key, count)?, prover(&state)?, joint_key(&joint_key_or_none)?);
+    let secret = secret_key.stream_key()?.scalar(0).map_err(raised)?;
+    let public_key = public_key.row("public key")?;
+    let commitments = shuffle::close(&masks, &prover, &secret, public_key, joint_key.as_ref());
+    Ok(bytes(py, &commitments.map_err(raised)?))
+}
+
+#[pyfunction]
+pub fn shuffle_relate<'py>(
+    py: Python<'py>,
+    mask_key: Buffer,
+    digests: (Buffer, Buffer, Buffer),
+    rows: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let rows = permutation(&rows)?;
+    let (masks, weights) = (masks(&mask_key, rows.len())?, weights(&digests.0, &digests.1, 0)?);
+    let z = challenge(&digests.2)?;
+    let relation = Relation { masks: &masks, weights: &weights, permutation: &rows };
+    Ok(bytes(py, &detached(py, || relation.commit(&z))?))
+}
+
+#[pyfunction]
+pub fn shuffle_answer<'py>(
+    py: Python<'py>,
+    mask_key: Buffer,
+    count: usize,
+    digests: (Buffer, Buffer, Buffer),
+    state: Buffer,
+    secret_key: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (masks, weights) = (masks(&mask_key, count)?, weights(&digests.0, &digests.1, 0)?);
+    let (prover, gamma) = (prover(&state)?, challenge(&digests.2)?);
+    let secret = secret_key.stream_key()?.scalar(0).map_err(raised)?;
+    Ok(bytes(py, &shuffle::answers(&masks, &weights, &prover, &secret, &gamma).map_err(raised)?))
+}
+
+/// Returns (rows, the product after them).
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // as shuffle::Relation::respond
+pub fn shuffle_respond<'py>(
+    py: Python<'py>,
+    mask_key: Buffer,
+    digests: (Buffer, Buffer, Buffer),
+    rows: Buffer,
+    first: usize,
+    count: usize,
+    product: Buffer,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let (rows, product) = (permutation(&rows)?, product.scalar()?);
+    let (masks, weights) = (masks(&mask_key, rows.len())?, weights(&digests.0, &digests.1, 0)?);
+    let gamma = challenge(&digests.2)?;
+    within(rows.len(), first, count)?;
+    let relation = Relation { masks: &masks, weights: &weights, permutation: &rows };
+    let mut after = Zeroizing::new(Scalar::ZERO);
+    let responses = filled(py, count, |out| {
+        *after = relation.respond(&gamma, first, &product, out)?;
+        Ok(())
+    })?;
+    Ok((responses, PyBytes::new(py, after.as_bytes())))
+}
+
+/// w1 to w4, and the verifier's own stream.
+type Digests = (Buffer, Buffer, Buffer, Buffer, Buffer);
+
+fn check(digests: &Digests, columns: usize) -> PyResult<Check> {
+    let (w1, w2, w3, w4, own) = digests;
+    let weights = weights(w1, w2, columns)?;
+    let omega = *own.stream_key()?.scalar(0).map_err(raised)?;
+    Ok(Check { weights, z: challenge(w3)?, gamma: challenge(w4)?, omega })
+}
+
+fn verifier(state: &Buffer, check: &Check) -> PyResult<Verifier> {
+    match state.rows("state")? {
+        [] => Ok(Verifier::new(&check.gamma)),
+        rows => Verifier::decode(rows).map_err(raised),
+    }
+}
+
+#[pyfunction]
+pub fn shuffle_check_opening(opening: Buffer, with_ciphertexts: bool) -> PyResult<()> {
+    Opening::decode(opening.rows("opening")?, with_ciphertexts).map(drop).map_err(raised)
+}
+
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // as shuffle::Verifier::absorb
+pub fn shuffle_verify<'py>(
+    py: Python<'py>,
+    backend: &str,
+    digests: Digests,
+    columns: usize,
+    state: Buffer,
+    first: usize,
+    before: Buffer,
+    after: Buffer,
+    responses: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (backend, check) = (chosen(backend)?, check(&digests, columns)?);
+    let mut verifier = verifier(&state, &check)?;
+    let before = Rows::new("rows before", before.bytes(), columns).map_err(raised)?;
+    let after = Rows::new("rows after", after.bytes(), columns).map_err(raised)?;
+    let responses = responses.rows("responses")?;
+    same_count("rows after", before.len(), after.len())?;
+    same_count("responses", before.len(), responses.len())?;
+    detached(py, || verifier.absorb(backend, &check, first, before, after, responses))?;
+    Ok(bytes(py, &verifier.encode()))
+}
+
+#[pyfunction]
+pub fn shuffle_finish(
+    digests: Digests,
+    columns: usize,
+    state: Buffer,
+    opening: Buffer,
+    public_key: Buffer,
+    joint_key_or_none: Buffer,
+) -> PyResult<()> {
+    let check = check(&digests, columns)?;
+    let opening = Opening::decode(opening.rows("opening")?, columns > 0).map_err(raised)?;
+    let public_key = PublicKeyTable::new(public_key.row("public key")?).map_err(raised)?;
+    let joint_key = joint_key(&joint_key_or_none)?;
+    verifier(&state, &check)?.finish(&check, &opening, &public_key, joint_key.as_ref()).map_err(raised)
+}

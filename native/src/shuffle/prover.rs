@@ -1,0 +1,431 @@
+//! What R computes, constant time in all that is secret.
+
+use std::ops::Range;
+
+use curve25519_dalek::traits::Identity;
+use curve25519_dalek::{RistrettoPoint, Scalar};
+use zeroize::Zeroizing;
+
+use super::{
+    Encoded, MAX_ROWS, Numbers, Rows, Weights, for_each_permuted, generators, halves, of_columns, powers,
+    rounds, row_of, value_base,
+};
+use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
+use crate::error::{Error, Rejected};
+use crate::keystream::StreamKey;
+use crate::parallel;
+use crate::sums::{Bases, SecretWeights};
+
+/// The blinds of single commitments: the first scalars of the masks' stream.
+#[derive(Clone, Copy)]
+enum Blind {
+    /// r_C, r_D, r_P
+    Permutation,
+    Permuted,
+    Chain,
+    /// r_d, r_delta
+    MasksOfWeights,
+    MasksOfChain,
+    /// alpha, beta
+    Key,
+    Ciphertexts,
+    /// r_1, r_0
+    Linear,
+    Constant,
+}
+
+/// Where the masks of the rows start in the stream.
+const FIRST_ROW: u64 = 16;
+
+type Secrets = Zeroizing<Vec<Scalar>>;
+
+/// All that hides: d_i, delta_i, alpha, beta and the blinds.
+pub struct Masks {
+    key: StreamKey,
+    /// How many rows there are.
+    count: usize,
+}
+
+impl Masks {
+    pub fn new(key: StreamKey, count: usize) -> Result<Self, Error> {
+        if (1..=MAX_ROWS).contains(&count) {
+            return Ok(Self { key, count });
+        }
+        Err(Error::length("permutation", format!("1 to {MAX_ROWS} rows"), count))
+    }
+
+    fn blind(&self, blind: Blind) -> Result<Zeroizing<Scalar>, Error> {
+        self.key.scalar(blind as u64)
+    }
+
+    /// d_i and delta_i; the last delta is zero.
+    fn of_rows(&self, rows: Range<usize>) -> Result<(Secrets, Secrets), Rejected> {
+        let mut weights = Zeroizing::new(Vec::with_capacity(rows.len()));
+        let mut chain = Zeroizing::new(Vec::with_capacity(rows.len()));
+        self.key.for_each_block(FIRST_ROW + 2 * rows.start as u64, 2 * rows.len(), |block| {
+            let list = if weights.len() == chain.len() { &mut weights } else { &mut chain };
+            list.push(Scalar::from_bytes_mod_order_wide(block));
+        });
+        if rows.end == self.count
+            && let Some(last) = chain.last_mut()
+        {
+            *last = Scalar::ZERO;
+        }
+        Ok((weights, chain))
+    }
+
+    /// delta_(i - 1) for the first of some rows, zero for row 0.
+    fn chain_before(&self, row: usize) -> Result<Zeroizing<Scalar>, Rejected> {
+        if row == 0 {
+            return Ok(Zeroizing::new(Scalar::ZERO));
+        }
+        let (_, chain) = self.of_rows(row - 1..row)?;
+        Ok(Zeroizing::new(chain[0]))
+    }
+}
+
+/// C, T_d and T_delta.
+pub fn commit(backend: &dyn Backend, masks: &Masks, permutation: &[u32]) -> Result<[Bytes32; 3], Error> {
+    let dst = generators();
+    let sums: [_; 3] = parallel::sums(permutation.len(), |rows| {
+        let numbers = Numbers::new(rows.clone());
+        let (weights, chain) = masks.of_rows(rows.clone())?;
+        let odd: Zeroizing<Vec<u32>> =
+            Zeroizing::new(permutation[rows].iter().map(|row| 2 * row + 1).collect());
+        let lists =
+            [SecretWeights::Odd32(&odd), SecretWeights::Scalars(&weights), SecretWeights::Scalars(&chain)];
+        backend.secret_sums(&lists, Bases::Hashed(numbers.items(), &dst))
+    })
+    .map_err(|rejected| rejected.in_list("masks"))?;
+    let blinds = [Blind::Permutation, Blind::MasksOfWeights, Blind::MasksOfChain];
+    let mut commitments = [[0; 32]; 3];
+    for ((commitment, sum), blind) in commitments.iter_mut().zip(sums).zip(blinds) {
+        *commitment = (sum + RistrettoPoint::mul_base(&*masks.blind(blind)?)).compress().0;
+    }
+    Ok(commitments)
+}
+
+/// D.
+pub fn permute(
+    backend: &dyn Backend,
+    masks: &Masks,
+    w1: &Bytes64,
+    permutation: &[u32],
+) -> Result<Bytes32, Error> {
+    let (dst, (weights, _)) = (generators(), halves(w1));
+    let [sum] = parallel::sums(permutation.len(), |rows| {
+        let numbers = Numbers::new(rows.clone());
+        let mut permuted = Zeroizing::new(Vec::with_capacity(rows.len()));
+        for_each_permuted(&weights, &permutation[rows], |weight, _| permuted.push(weight));
+        backend.secret_sums(&[SecretWeights::Odd192(&permuted)], Bases::Hashed(numbers.items(), &dst))
+    })
+    .map_err(|rejected| rejected.in_list("weights"))?;
+    Ok((sum + RistrettoPoint::mul_base(&*masks.blind(Blind::Permuted)?)).compress().0)
+}
+
+/// What all three passes over the permuted weights share.
+pub struct Relation<'a> {
+    pub masks: &'a Masks,
+    pub weights: &'a Weights,
+    pub permutation: &'a [u32],
+}
+
+impl Relation<'_> {
+    /// m_i for some rows, and p_(i-1) with one more, the last p_i.
+    fn chain(&self, rows: Range<usize>, before: &Scalar) -> Result<(Secrets, Secrets), Rejected> {
+        let permutation = &self.permutation[rows];
+        let permuted =
+            parallel::scalars(permutation.len(), |part| Ok(self.weights.permuted(&permutation[part])))?;
+        let mut products = Zeroizing::new(Vec::with_capacity(permuted.len() + 1));
+        let mut product = Zeroizing::new(*before);
+        products.push(*product);
+        for weight in permuted.iter() {
+            *product *= weight - self.weights.x;
+            products.push(*product);
+        }
+        Ok((permuted, products))
+    }
+
+    /// V_1 and V_0.
+    pub fn commit(&self, z: &Scalar) -> Result<[Bytes32; 2], Error> {
+        let (mut linear, mut constant) = (Zeroizing::new(Scalar::ZERO), Zeroizing::new(Scalar::ZERO));
+        let mut before = Zeroizing::new(Scalar::ONE);
+        for rows in rounds(self.permutation.len(), 1) {
+            let (permuted, products) =
+                self.chain(rows.clone(), &before).map_err(|rejected| rejected.in_list("weights"))?;
+            let parts = parallel::parts(rows.len(), |part| {
+                let at = rows.start + part.start..rows.start + part.end;
+                self.coefficients(z, at, &permuted[part.clone()], &products[part])
+            })
+            .map_err(|rejected| rejected.in_list("masks"))?;
+            for part in parts {
+                *linear += part.0;
+                *constant += part.1;
+            }
+            *before = products[rows.len()];
+        }
+        let base = value_base();
+        let commit = |value: &Scalar, blind| -> Result<Bytes32, Error> {
+            Ok((base * value + RistrettoPoint::mul_base(&*self.masks.blind(blind)?)).compress().0)
+        };
+        Ok([commit(&linear, Blind::Linear)?, commit(&constant, Blind::Constant)?])
+    }
+
+    /// What some rows add to v_1 and v_0.
+    fn coefficients(
+        &self,
+        z: &Scalar,
+        rows: Range<usize>,
+        permuted: &[Scalar],
+        products: &[Scalar],
+    ) -> Result<(Scalar, Scalar), Rejected> {
+        let (of_weights, of_chain) = self.masks.of_rows(rows.clone())?;
+        let mut before = self.masks.chain_before(rows.start)?;
+        let (mut linear, mut constant) = (Scalar::ZERO, Scalar::ZERO);
+        for (index, power) in powers(z, rows.start).take(rows.len()).enumerate() {
+            let factor = permuted[index] - self.weights.x;
+            // delta_i - p_(i-1) d_i - delta_(i-1) (m_i - x)
+            linear += power * (of_chain[index] - products[index] * of_weights[index] - *before * factor);
+            constant -= power * *before * of_weights[index];
+            *before = of_chain[index];
+        }
+        Ok((linear, constant))
+    }
+
+    /// f_i and g_i for some rows, given p before them; and p after them.
+    pub fn respond(
+        &self,
+        gamma: &Scalar,
+        first: usize,
+        before: &Scalar,
+        out: &mut [Bytes64],
+    ) -> Result<Scalar, Error> {
+        let mut before = Zeroizing::new(*before);
+        for round in rounds(out.len(), 1) {
+            let rows = first + round.start..first + round.end;
+            let (permuted, products) =
+                self.chain(rows.clone(), &before).map_err(|rejected| rejected.in_list("weights"))?;
+            parallel::blocks(&mut out[round], |part, out| {
+                let (of_weights, of_chain) =
+                    self.masks.of_rows(rows.start + part.start..rows.start + part.end)?;
+                for (index, (out, row)) in out.iter_mut().zip(part).enumerate() {
+                    let (f, g) = out.split_at_mut(32);
+                    f.copy_from_slice((gamma * permuted[row] + of_weights[index]).as_bytes());
+                    g.copy_from_slice((gamma * products[row + 1] + of_chain[index]).as_bytes());
+                }
+                Ok(())
+            })
+            .map_err(|rejected| rejected.in_list("masks"))?;
+            *before = products[rows.len()];
+        }
+        Ok(*before)
+    }
+}
+
+/// The sums over the rows that have been absorbed.
+pub struct Prover {
+    /// sum p_i H_i, sum d_i B_i, sum t_i Z_i, and of sum d_i sum mu_j E'_i,j both components
+    chain: RistrettoPoint,
+    after: RistrettoPoint,
+    before: RistrettoPoint,
+    ciphertexts: [RistrettoPoint; 2],
+    /// p and q so far
+    permuted: Zeroizing<Scalar>,
+    in_order: Scalar,
+    /// sum t_i sum mu_j rho_i,j
+    randomness: Zeroizing<Scalar>,
+}
+
+impl Default for Prover {
+    fn default() -> Self {
+        let zero = RistrettoPoint::identity();
+        let (permuted, randomness) = (Zeroizing::new(Scalar::ONE), Zeroizing::new(Scalar::ZERO));
+        Self {
+            chain: zero,
+            after: zero,
+            before: zero,
+            ciphertexts: [zero; 2],
+            permuted,
+            in_order: Scalar::ONE,
+            randomness,
+        }
+    }
+}
+
+impl Prover {
+    pub const ENCODED: usize = 8;
+
+    pub fn decode(mut rows: Encoded<'_>) -> Result<Self, Error> {
+        let prover = Self {
+            chain: rows.point()?,
+            after: rows.point()?,
+            before: rows.point()?,
+            ciphertexts: [rows.point()?, rows.point()?],
+            permuted: Zeroizing::new(rows.scalar()?),
+            in_order: rows.scalar()?,
+            randomness: Zeroizing::new(rows.scalar()?),
+        };
+        rows.finish()?;
+        Ok(prover)
+    }
+
+    pub fn encode(&self) -> [Bytes32; Self::ENCODED] {
+        let [first, second] = self.ciphertexts;
+        let [chain, after, before, first, second] =
+            [self.chain, self.after, self.before, first, second].map(|point| point.compress().0);
+        let (permuted, randomness) = (self.permuted.to_bytes(), self.randomness.to_bytes());
+        [chain, after, before, first, second, permuted, self.in_order.to_bytes(), randomness]
+    }
+
+    /// Takes the next rows of both lists, of which `first` came before. `randomness` is the stream of rho.
+    pub fn absorb(
+        &mut self,
+        backend: &dyn Backend,
+        relation: &Relation<'_>,
+        randomness: Option<&StreamKey>,
+        first: usize,
+        before: Rows<'_>,
+        after: Rows<'_>,
+    ) -> Result<(), Error> {
+        for round in rounds(before.len(), before.columns) {
+            let rows = first + round.start..first + round.end;
+            self.absorb_elements(backend, relation, rows.clone(), round.clone(), before, after)?;
+            if let Some(randomness) = randomness {
+                self.absorb_ciphertexts(backend, relation, randomness, rows, round, after)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn absorb_elements(
+        &mut self,
+        backend: &dyn Backend,
+        relation: &Relation<'_>,
+        rows: Range<usize>,
+        round: Range<usize>,
+        before: Rows<'_>,
+        after: Rows<'_>,
+    ) -> Result<(), Error> {
+        let count = rows.len();
+        let absolute = |part: Range<usize>| rows.start + part.start..rows.start + part.end;
+        let weights = relation.weights.in_order_of(rows.clone())?;
+        for weight in weights.iter() {
+            self.in_order *= weight - relation.weights.x;
+        }
+        let (_, products) =
+            relation.chain(rows.clone(), &self.permuted).map_err(|rejected| rejected.in_list("weights"))?;
+        *self.permuted = products[count];
+
+        let dst = generators();
+        let [chain] = parallel::sums(count, |part| {
+            let numbers = Numbers::new(absolute(part.clone()));
+            let products = SecretWeights::Scalars(&products[part.start + 1..part.end + 1]);
+            backend.secret_sums(&[products], Bases::Hashed(numbers.items(), &dst))
+        })
+        .map_err(|rejected| rejected.in_list("weights"))?;
+        self.chain += chain;
+
+        let elements = before.slice(round.clone()).elements();
+        self.before += parallel::sum(count, |part| {
+            backend.vartime_scalar_sum(&weights[part.clone()], Bases::Elements(&elements[part]))
+        })
+        .map_err(|rejected| rejected.offset_by(round.start).in_list("rows before"))?;
+
+        let elements = after.slice(round.clone()).elements();
+        let [sum] = parallel::sums(count, |part| {
+            let (masks, _) = relation.masks.of_rows(absolute(part.clone()))?;
+            backend.secret_sums(&[SecretWeights::Scalars(&masks)], Bases::Elements(&elements[part]))
+        })
+        .map_err(|rejected| rejected.offset_by(round.start).in_list("rows after"))?;
+        self.after += sum;
+        Ok(())
+    }
+
+    fn absorb_ciphertexts(
+        &mut self,
+        backend: &dyn Backend,
+        relation: &Relation<'_>,
+        randomness: &StreamKey,
+        rows: Range<usize>,
+        round: Range<usize>,
+        after: Rows<'_>,
+    ) -> Result<(), Error> {
+        let columns = &relation.weights.columns;
+        let scalars = randomness.window((rows.start * columns.len()) as u64, rows.len() * columns.len())?;
+        let weights = relation.weights.in_order_of(rows.clone())?;
+        let parts = parallel::parts(rows.len(), |part| {
+            let scalars = scalars.scalars(part.start * columns.len()..part.end * columns.len())?;
+            let of_columns =
+                |scalars: &[Scalar]| scalars.iter().zip(columns).map(|(rho, mu)| rho * mu).sum::<Scalar>();
+            let of_rows = scalars.chunks_exact(columns.len()).map(of_columns);
+            Ok(of_rows.zip(&weights[part]).map(|(sum, weight)| sum * weight).sum::<Scalar>())
+        })
+        .map_err(|rejected| rejected.in_list("randomness"))?;
+        *self.randomness += parts.iter().sum::<Scalar>();
+
+        let (masks, _) = relation.masks.of_rows(rows).map_err(|rejected| rejected.in_list("masks"))?;
+        let masks = of_columns(&masks, columns);
+        for (component, sum) in self.ciphertexts.iter_mut().enumerate() {
+            let elements = after.slice(round.clone()).components(component);
+            let [part] = parallel::sums(elements.len(), |part| {
+                let weights = SecretWeights::Scalars(&masks[part.clone()]);
+                backend.secret_sums(&[weights], Bases::Elements(&elements[part]))
+            })
+            .map_err(|rejected| {
+                row_of(rejected, columns.len()).offset_by(round.start).in_list("rows after")
+            })?;
+            *sum += part;
+        }
+        Ok(())
+    }
+}
+
+/// P, T_B, T_K, and with a joint key both components of T_E.
+pub fn close(
+    masks: &Masks,
+    prover: &Prover,
+    secret: &Scalar,
+    public_key: &Bytes32,
+    joint_key: Option<&PublicKeyTable>,
+) -> Result<Vec<Bytes32>, Error> {
+    if RistrettoPoint::mul_base(secret).compress().0 != *public_key {
+        return Err(Error::BadPublicKey);
+    }
+    if *prover.permuted != prover.in_order {
+        return Err(Error::BadItems("expected a permutation, got one that repeats a row".into()));
+    }
+    let alpha = masks.blind(Blind::Key)?;
+    let mut commitments = vec![
+        prover.chain + RistrettoPoint::mul_base(&*masks.blind(Blind::Chain)?),
+        prover.after - prover.before * *alpha,
+        RistrettoPoint::mul_base(&alpha),
+    ];
+    if let Some(joint_key) = joint_key {
+        let beta = masks.blind(Blind::Ciphertexts)?;
+        let [first, second] = prover.ciphertexts;
+        commitments.push(first - RistrettoPoint::mul_base(&beta));
+        commitments.push(second - joint_key.point() * *beta);
+    }
+    Ok(commitments.iter().map(|point| point.compress().0).collect())
+}
+
+/// s_K, s_m, s_p, s_v and s_E.
+pub fn answers(
+    masks: &Masks,
+    weights: &Weights,
+    prover: &Prover,
+    secret: &Scalar,
+    gamma: &Scalar,
+) -> Result<[Bytes32; 5], Error> {
+    let blind = |blind| masks.blind(blind);
+    let permuted = weights.y * *blind(Blind::Permutation)? + *blind(Blind::Permuted)?;
+    let answer =
+        |value: &Scalar, mask| -> Result<Bytes32, Error> { Ok((gamma * value + *blind(mask)?).to_bytes()) };
+    Ok([
+        answer(secret, Blind::Key)?,
+        answer(&permuted, Blind::MasksOfWeights)?,
+        answer(&*blind(Blind::Chain)?, Blind::MasksOfChain)?,
+        answer(&*blind(Blind::Linear)?, Blind::Constant)?,
+        answer(&prover.randomness, Blind::Ciphertexts)?,
+    ])
+}
