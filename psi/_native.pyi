@@ -14,6 +14,8 @@ DST_NOTE: Final[str]
 BATCH_PROOF_DSTS: Final[list[str]]
 PROOF_DSTS: Final[list[str]]
 MAX_RANGE_BITS: Final[int]
+DST_SHUFFLE_GENERATORS: Final[str]
+MAX_SHUFFLE_ROWS: Final[int]
 
 class NativeError(Exception):
     args: tuple[str, str, int | None]
@@ -99,3 +101,48 @@ def prove_ranges(
 def verify_ranges(context: Buffer, public_key: Buffer, ciphertexts: Buffer, bounds: Buffer, proof: Buffer) -> None: ...
 def build_logarithms(backend: str) -> bytes: ...
 def solve_logarithms(backend: str, table: Buffer, elements: Buffer, bound: int) -> bytes: ...
+
+_Digests = tuple[Buffer, Buffer, Buffer]
+_AllDigests = tuple[Buffer, Buffer, Buffer, Buffer, Buffer]
+
+def shuffle_commit(backend: str, mask_key: Buffer, rows: Buffer) -> bytes: ...
+def shuffle_permute(backend: str, mask_key: Buffer, w1: Buffer, rows: Buffer) -> bytes: ...
+def shuffle_absorb(
+    backend: str,
+    mask_key: Buffer,
+    digests: tuple[Buffer, Buffer],
+    columns: int,
+    rows: Buffer,
+    randomness_key: Buffer,
+    state: Buffer,
+    first: int,
+    before: Buffer,
+    after: Buffer,
+) -> bytes: ...
+def shuffle_close(
+    mask_key: Buffer,
+    count: int,
+    state: Buffer,
+    secret_key: Buffer,
+    public_key: Buffer,
+    joint_key_or_none: Buffer,
+) -> bytes: ...
+def shuffle_relate(mask_key: Buffer, digests: _Digests, rows: Buffer) -> bytes: ...
+def shuffle_answer(mask_key: Buffer, count: int, digests: _Digests, state: Buffer, secret_key: Buffer) -> bytes: ...
+def shuffle_respond(
+    mask_key: Buffer, digests: _Digests, rows: Buffer, first: int, count: int, product: Buffer
+) -> tuple[bytes, bytes]: ...
+def shuffle_check_opening(opening: Buffer, with_ciphertexts: bool) -> None: ...
+def shuffle_verify(
+    backend: str,
+    digests: _AllDigests,
+    columns: int,
+    state: Buffer,
+    first: int,
+    before: Buffer,
+    after: Buffer,
+    responses: Buffer,
+) -> bytes: ...
+def shuffle_finish(
+    digests: _AllDigests, columns: int, state: Buffer, opening: Buffer, public_key: Buffer, joint_key_or_none: Buffer
+) -> None: ...

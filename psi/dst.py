@@ -70,3 +70,12 @@ RANGE_GENERATORS: Final = "accord/v1/range-generators"
 
 # The first part of a note key's HKDF info. The native core has the same; a test compares them.
 NOTE: Final = "accord/v1/note"
+
+# The proof of a shuffle of docs/shuffle-proof.md, in the order of its steps.
+SHUFFLE_GENERATORS: Final = "accord/v1/shuffle-generators"  # H_i, F; the native core has the same; a test compares them
+SHUFFLE_STATEMENT: Final = "accord/v1/shuffle-statement"  # h
+SHUFFLE_NONCE: Final = "accord/v1/shuffle-nonce"  # d_i, delta_i, and all other blinds
+SHUFFLE_WEIGHTS: Final = "accord/v1/shuffle-weights"  # w1
+SHUFFLE_PERMUTED: Final = "accord/v1/shuffle-permuted"  # w2
+SHUFFLE_CHAIN: Final = "accord/v1/shuffle-chain"  # w3
+SHUFFLE_CHALLENGE: Final = "accord/v1/shuffle-challenge"  # w4

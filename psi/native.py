@@ -48,6 +48,8 @@ MAX_TOTAL: Final[int] = _native.MAX_TOTAL
 BATCH_PROOF_DSTS: Final = tuple(_native.BATCH_PROOF_DSTS)
 PROOF_DSTS: Final = tuple(_native.PROOF_DSTS)
 MAX_RANGE_BITS: Final[int] = _native.MAX_RANGE_BITS
+DST_SHUFFLE_GENERATORS: Final[str] = _native.DST_SHUFFLE_GENERATORS
+MAX_SHUFFLE_ROWS: Final[int] = _native.MAX_SHUFFLE_ROWS
 
 _INDEXED: Final[dict[str, type[IndexedError]]] = {
     error.code: error
@@ -427,3 +429,101 @@ def solve_logarithms(table: Buffer, elements: Buffer, bound: int, *, backend: st
     """psi.discrete_log.Table.solve."""
     with _errors():
         return _native.solve_logarithms(backend or _selected(), table, elements, bound)
+
+
+# The passes of psi.shuffle. What one returns as state, the next takes; b"" is the state before the first row.
+
+
+def shuffle_commit(mask_key: Buffer, permutation: Buffer) -> bytes:
+    """C, T_d, T_delta."""
+    with _errors():
+        return _native.shuffle_commit(_selected(), mask_key, permutation)
+
+
+def shuffle_permute(mask_key: Buffer, w1: Buffer, permutation: Buffer) -> bytes:
+    """D."""
+    with _errors():
+        return _native.shuffle_permute(_selected(), mask_key, w1, permutation)
+
+
+def shuffle_absorb(
+    mask_key: Buffer,
+    digests: tuple[Buffer, Buffer],
+    columns: int,
+    permutation: Buffer,
+    randomness_key: Buffer,
+    state: Buffer,
+    first: int,
+    rows: tuple[Buffer, Buffer],
+) -> bytes:
+    """The prover's state after more rows."""
+    with _errors():
+        return _native.shuffle_absorb(
+            _selected(), mask_key, digests, columns, permutation, randomness_key, state, first, *rows
+        )
+
+
+def shuffle_close(
+    mask_key: Buffer, count: int, state: Buffer, secret_key: Buffer, public_key: Buffer, joint_key: Buffer
+) -> bytes:
+    """P, T_B, T_K; with a joint key, T_E."""
+    with _errors():
+        return _native.shuffle_close(mask_key, count, state, secret_key, public_key, joint_key)
+
+
+def shuffle_relate(mask_key: Buffer, digests: tuple[Buffer, Buffer, Buffer], permutation: Buffer) -> bytes:
+    """V_1, V_0."""
+    with _errors():
+        return _native.shuffle_relate(mask_key, digests, permutation)
+
+
+def shuffle_answer(
+    mask_key: Buffer, count: int, digests: tuple[Buffer, Buffer, Buffer], state: Buffer, secret_key: Buffer
+) -> bytes:
+    """s_K, s_m, s_p, s_v, s_E."""
+    with _errors():
+        return _native.shuffle_answer(mask_key, count, digests, state, secret_key)
+
+
+def shuffle_respond(
+    mask_key: Buffer,
+    digests: tuple[Buffer, Buffer, Buffer],
+    permutation: Buffer,
+    first: int,
+    count: int,
+    product: Buffer,
+) -> tuple[bytes, bytes]:
+    """f_i and g_i, and the secret product p after them."""
+    with _errors():
+        return _native.shuffle_respond(mask_key, digests, permutation, first, count, product)
+
+
+def shuffle_check_opening(opening: Buffer, with_ciphertexts: bool) -> None:
+    """Raise ProofError unless all elements and scalars are canonical."""
+    with _errors():
+        _native.shuffle_check_opening(opening, with_ciphertexts)
+
+
+def shuffle_verify(
+    digests: tuple[Buffer, Buffer, Buffer, Buffer, Buffer],
+    columns: int,
+    state: Buffer,
+    first: int,
+    rows: tuple[Buffer, Buffer, Buffer],
+) -> bytes:
+    """The verifier's state after more rows."""
+    with _errors():
+        return _native.shuffle_verify(_selected(), digests, columns, state, first, *rows)
+
+
+def shuffle_finish(
+    digests: tuple[Buffer, Buffer, Buffer, Buffer, Buffer],
+    columns: int,
+    state: Buffer,
+    opening: Buffer,
+    public_key: Buffer,
+    joint_key: Buffer,
+) -> None:
+    """Raise ProofError unless the equations hold."""
+    with _errors():
+        _native.shuffle_finish(digests, columns, state, opening, public_key, joint_key)

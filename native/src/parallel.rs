@@ -129,7 +129,7 @@ where
 }
 
 /// What `work` computes for each of the ranges that together cover `0..count`.
-pub fn parts<T, F>(count: usize, work: F) -> Result<Vec<T>, Rejected>
+pub fn collect<T, F>(count: usize, work: F) -> Result<Vec<T>, Rejected>
 where
     T: Send,
     F: Fn(Range<usize>) -> Result<T, Rejected> + Sync,

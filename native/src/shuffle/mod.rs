@@ -29,7 +29,7 @@ pub const DST_GENERATORS: &str = "accord/v1/shuffle-generators";
 /// Rows of one proof: the masks of a row are two scalars of one stream, after the blinds.
 pub const MAX_ROWS: usize = (1 << 31) - 8;
 /// Elements that one step holds in memory at a time.
-const ROUND_ELEMENTS: usize = 32_768;
+const ROUND_ELEMENTS: usize = 16_384;
 /// Bytes of an element and a ciphertext in a row.
 const ELEMENT_BYTES: usize = 32;
 const CIPHERTEXT_BYTES: usize = 64;

@@ -153,7 +153,7 @@ impl Relation<'_> {
         for rows in rounds(self.permutation.len(), 1) {
             let (permuted, products) =
                 self.chain(rows.clone(), &before).map_err(|rejected| rejected.in_list("weights"))?;
-            let parts = parallel::parts(rows.len(), |part| {
+            let parts = parallel::collect(rows.len(), |part| {
                 let at = rows.start + part.start..rows.start + part.end;
                 self.coefficients(z, at, &permuted[part.clone()], &products[part])
             })
@@ -353,7 +353,7 @@ impl Prover {
         let columns = &relation.weights.columns;
         let scalars = randomness.window((rows.start * columns.len()) as u64, rows.len() * columns.len())?;
         let weights = relation.weights.in_order_of(rows.clone())?;
-        let parts = parallel::parts(rows.len(), |part| {
+        let parts = parallel::collect(rows.len(), |part| {
             let scalars = scalars.scalars(part.start * columns.len()..part.end * columns.len())?;
             let of_columns =
                 |scalars: &[Scalar]| scalars.iter().zip(columns).map(|(rho, mu)| rho * mu).sum::<Scalar>();

@@ -181,7 +181,7 @@ impl Verifier {
     ) -> Result<(), Error> {
         let shift = check.gamma * check.weights.x;
         let start = self.last;
-        let parts = parallel::parts(rows.len(), |part| {
+        let parts = parallel::collect(rows.len(), |part| {
             let mut before = if part.start == 0 { start } else { g[part.start - 1] };
             let (mut relation, mut product) = (Scalar::ZERO, Scalar::ONE);
             for (index, power) in part.clone().zip(powers(&check.z, rows.start + part.start)) {
