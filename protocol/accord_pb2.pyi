@@ -335,16 +335,18 @@ class Opening(_message.Message):
     def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., cells: _Optional[bytes] = ...) -> None: ...
 
 class Shares(_message.Message):
-    __slots__ = ("ctx", "stage", "partials", "proof")
+    __slots__ = ("ctx", "stage", "partials", "proof", "digest")
     CTX_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PARTIALS_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     ctx: bytes
     stage: int
     partials: bytes
     proof: bytes
-    def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., partials: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
+    digest: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., partials: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reference", "reason")

@@ -372,12 +372,14 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """A participant's partial decryptions of the cells that all will open, with their proof."""
+    """A participant's partial decryptions of the cells that all will open, with their proof, and the digest of all
+    lists of cells that it has heard: who has heard others will have opened others."""
 
     ctx: bytes
     stage: int
     partials: bytes
     proof: bytes
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from protocol.messages import (
     Terms,
     View,
 )
-from protocol.session import Session, reason_from
+from protocol.session import NO_REFERENCE, Session, reason_from
 from protocol.totals import jobs
 from protocol.totals.contribution import NoiseKeys, own_values
 from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view
@@ -54,6 +54,7 @@ from psi.proofs import prove_possession, verify_possession
 Round = tuple[PacketType, int]
 ALL_CONTRIBUTIONS: Final = 0  # stages of View
 ALL_COUNTS: Final = 1
+FIRST_LISTS: Final = 2  # of the digests in Shares
 _MESSAGES: Final[dict[PacketType, type[Message]]] = {
     PacketType.ACCEPT: Accept,
     PacketType.REFUSAL: Refusal,
@@ -186,7 +187,7 @@ class TotalsNode(Session):
 
     def _on_participants_abort(self, sender: str, packet: Packet) -> None:
         abort = codec.decode_message(packet, Abort)
-        if abort.reference not in self._references:
+        if abort.reference not in self._references or abort.reference == NO_REFERENCE:
             raise WrongReferenceError("expected an abort of this session")
         raise AbortedError(reason_from(abort.reason), sender)
 
@@ -374,6 +375,7 @@ class TotalsNode(Session):
                 raise ParticipantError(agency, f"expected 0 or 1 for each of {len(common)} cells")
             common = bytes(a & b for a, b in zip(common, cells, strict=True))
         self._common = common
+        self._lists = self._view_of(FIRST_LISTS + stage, [(PacketType.OPENING, int(stage))])
         if not any(common):
             self._conclude()
         elif self._answered:
@@ -397,7 +399,7 @@ class TotalsNode(Session):
     def _on_own_shares(self, stage: Stage, wanted: bytes, made: tuple[bytes, bytes]) -> None:
         alone = stage is Stage.VALUES and not self.plan.to_all
         asks = self.local.agency == self.plan.requester
-        self._say(PacketType.SHARES, Shares(self._said_ctx(), int(stage), *made), to_none=alone and asks)
+        self._say(PacketType.SHARES, Shares(self._said_ctx(), int(stage), *made, self._lists), to_none=alone and asks)
         if alone and not asks:
             self._conclude()
         else:
@@ -409,6 +411,8 @@ class TotalsNode(Session):
             self._passed.append((PacketType.SHARES, int(stage)))
         for agency, heard in self._in_order(PacketType.SHARES, stage):
             said: Shares = heard.message
+            if said.digest != self._lists:
+                raise ViewError(f"expected {agency} to have heard the same lists of cells as {self.local.agency}")
             if len(said.partials) * CIPHERTEXT_BYTES != len(wanted) * ELEMENT_BYTES:
                 raise ParticipantError(agency, f"expected partial decryptions of {sum(self._common)} cells")
             if agency == self.local.agency:
