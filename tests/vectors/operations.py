@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any, Final
 
 import psi
-from psi import dst, group, hazmat, native, rfc9497
+from psi import dst, elgamal, group, hazmat, native, rfc9497
 from psi.dst import Mode
+from tests.unit.psi.logarithms import table
 from tests.vectors.loader import Value, Values
 
 Operation = Callable[..., Values]
@@ -127,6 +129,71 @@ def tags(items: tuple[bytes, ...], oprf_key: bytes) -> Values:
     return {"tags": rows(psi.tags(psi.Items.from_sequence(items), oprf_key), psi.TAG_BYTES)}
 
 
+def joint_key(public_keys: tuple[bytes, ...]) -> Values:
+    return {"public_key": elgamal.joint_key(b"".join(public_keys))}
+
+
+def ciphertext_rows(flat: bytes) -> Values:
+    return {"ciphertexts": rows(flat, elgamal.CIPHERTEXT_BYTES)}
+
+
+def encrypt(values: tuple[bytes, ...], **given: Any) -> Values:
+    return ciphertext_rows(elgamal.encrypt(b"".join(values), **given))
+
+
+def rerandomize(ciphertexts: tuple[bytes, ...], **given: Any) -> Values:
+    return ciphertext_rows(elgamal.rerandomize(b"".join(ciphertexts), **given))
+
+
+def add_ciphertexts(a: tuple[bytes, ...], b: tuple[bytes, ...]) -> Values:
+    return ciphertext_rows(elgamal.add(b"".join(a), b"".join(b)))
+
+
+def add_values(ciphertexts: tuple[bytes, ...], values: tuple[bytes, ...]) -> Values:
+    return ciphertext_rows(elgamal.add_values(b"".join(ciphertexts), b"".join(values)))
+
+
+def sum_columns(ciphertexts: tuple[bytes, ...], columns: int, **given: Any) -> Values:
+    return ciphertext_rows(elgamal.sum_columns(b"".join(ciphertexts), columns, **given))
+
+
+def check_ciphertexts(ciphertexts: tuple[bytes, ...]) -> Values:
+    elgamal.check(b"".join(ciphertexts))
+    return {}
+
+
+def partial_decryptions(ciphertexts: tuple[bytes, ...], secret_key: bytes) -> Values:
+    return {"partials": rows(elgamal.partial_decryptions(b"".join(ciphertexts), secret_key))}
+
+
+def open_shares(ciphertexts: tuple[bytes, ...], **partials: tuple[bytes, ...]) -> Values:
+    shares = [b"".join(partials[f"{name}_partials"]) for name in ("first", "second")]
+    return {"elements": rows(elgamal.open_shares(b"".join(ciphertexts), shares))}
+
+
+def hashed_multiples(items: tuple[bytes, ...], dst: bytes, key: bytes) -> Values:
+    return {"elements": rows(group.multiples(psi.Items.from_sequence(items), dst, key))}
+
+
+def shared_multiples(elements: tuple[bytes, ...], key: bytes) -> Values:
+    return {"elements": rows(group.multiply_shared(b"".join(elements), key))}
+
+
+def discrete_logarithms(elements: tuple[bytes, ...], bound: int) -> Values:
+    values = table().solve(b"".join(elements), bound)
+    return {"values": rows(values.astype("<i8").tobytes(), elgamal.VALUE_BYTES)}
+
+
+def logarithm_entry(y: bytes) -> Values:
+    """The one j that the table has in the bucket of y's low 64 bits, beside the lowest 24 of them."""
+    data, key = table().to_bytes(), int.from_bytes(y[:8], "little")
+    bucket, buckets = key >> 43, 2**21
+    start, end = struct.unpack_from("<2I", data, 4 * bucket)
+    entries = rows(data[4 * (buckets + 1) + 6 * start : 4 * (buckets + 1) + 6 * end], 6)
+    [index] = [int.from_bytes(entry[:3], "little") for entry in entries if entry[3:] == y[:3]]
+    return {"index": index}
+
+
 OPERATIONS: Final[dict[str, Operation]] = {
     "decode": decode,
     "multiply-base": multiply_base,
@@ -149,6 +216,19 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "evaluate": evaluate,
     "verify-and-finalize": verify_and_finalize,
     "tags": tags,
+    "elgamal-joint-key": joint_key,
+    "elgamal-encrypt": encrypt,
+    "elgamal-rerandomize": rerandomize,
+    "elgamal-add": add_ciphertexts,
+    "elgamal-add-values": add_values,
+    "elgamal-sum-columns": sum_columns,
+    "elgamal-check": check_ciphertexts,
+    "elgamal-partial-decryptions": partial_decryptions,
+    "elgamal-open-shares": open_shares,
+    "hashed-multiples": hashed_multiples,
+    "shared-multiples": shared_multiples,
+    "discrete-logarithms": discrete_logarithms,
+    "logarithm-entry": logarithm_entry,
 }
 
 

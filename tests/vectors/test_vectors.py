@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
 from psi import PsiError
-from tests.vectors import derive, loader, operations
+from tests.vectors import derive, derive_elgamal, loader, operations
 from tests.vectors.loader import Case, Failure
 
 FILES = {name: loader.load(name) for name in loader.names()}
@@ -33,6 +35,7 @@ def test_every_source_has_cases_that_must_fail() -> None:
         assert any(isinstance(case.outcome, Failure) for case in file.cases), name
 
 
-def test_own_vectors_follow_from_the_specification_alone() -> None:
+@pytest.mark.parametrize("own", [derive, derive_elgamal], ids=lambda own: own.NAME)
+def test_own_vectors_follow_from_the_specification_alone(own: ModuleType) -> None:
     """The reference on Python integers, which shares no code with psi, derives the committed file."""
-    assert derive.document() == derive.committed()
+    assert own.document() == own.committed()
