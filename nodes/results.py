@@ -30,8 +30,9 @@ from psi import NOTE_BYTES, Items, backend
 
 NOTICE: Final = "Leads, not identities: a hit says only that both lists hold the same identifier."
 MAX_RECORDS_PER_HIT: Final = 1_000  # that a result lists: what more records hold tells nobody apart
-RECORDS_AT_ONCE: Final = 1 << 16  # they lie in the order of their source, so each time all of the file may be read
-RECORD_BYTES_AT_ONCE: Final = 1 << 23
+RECORDS_AT_ONCE: Final = 1 << 18  # they lie in the order of their source, so each time all of the file may be read
+RECORD_BYTES_AT_ONCE: Final = 1 << 24
+HITS_AT_ONCE: Final = 1 << 13  # laid out in memory that the processor still has at hand
 _BLANK: Final = ord(" ")
 _QUOTE: Final = ord('"')
 _PLAIN: Final = np.array([chr(byte).isprintable() and byte < 0x7F and chr(byte) not in '"\\' for byte in range(256)])
@@ -93,16 +94,28 @@ def _hits(snapshot: Snapshot, kinds: tuple[str, ...], answer: Answer) -> Iterato
         bounds = np.flatnonzero(np.diff(ends // at_once)) + 1
         for first, end in pairwise([0, *bounds.tolist(), len(rows)] if len(rows) else []):
             some_notes = notes[first * NOTE_BYTES : end * NOTE_BYTES]
-            yield _some_hits(snapshot, kind, rows[first:end], counts[first:end], some_notes, authentic[first:end])
+            yield from _some_hits(snapshot, kind, rows[first:end], counts[first:end], some_notes, authentic[first:end])
 
 
 def _some_hits(
     snapshot: Snapshot, kind: str, rows: NDArray[Any], counts: NDArray[Any], notes: bytes, authentic: bytes
-) -> bytes:
-    """Lay out the parts of all hits in one column, begin, identifier, records behind commas, tail, and join it."""
+) -> Iterator[bytes]:
+    begin = f',\n  {{"kind":"{kind}","strength":"{KINDS[kind].strength.value}","identifier":'.encode()
     holders = snapshot.holders(kind, rows, MAX_RECORDS_PER_HIT)
     held = np.diff(holders.bounds)
-    tails = [b"]}"] * len(rows)
+    identifiers = snapshot.pick(kind, rows)
+    records = snapshot.record_texts(holders.numbers)
+    for first in range(0, len(rows), HITS_AT_ONCE):
+        end = min(first + HITS_AT_ONCE, len(rows))
+        texts = records[holders.bounds[first] : holders.bounds[end]]
+        some_notes = notes[first * NOTE_BYTES : end * NOTE_BYTES]
+        tails = _tails(held[first:end], counts[first:end], some_notes, authentic[first:end])
+        yield _laid_out(begin, _identifiers(identifiers.slice(first, end - first)), held[first:end], texts, tails)
+
+
+def _tails(held: NDArray[Any], counts: NDArray[Any], notes: bytes, authentic: bytes) -> list[bytes]:
+    """Return what follows the records of each hit."""
+    tails = [b"]}"] * len(held)
     if notes:
         texts = (decode_note(notes[at : at + NOTE_BYTES]) for at in range(0, len(notes), NOTE_BYTES))
         tails = [b'],"note":%b}' % _to_json(text).encode() for text in texts]
@@ -110,23 +123,28 @@ def _some_hits(
         tails[hit] = b'],"note":null,"note_authentic":false}'
     for hit in np.flatnonzero(held < counts).tolist():
         tails[hit] = b'],"records_in_all":%d%b' % (counts[hit], tails[hit][1:])
-    hits, records = np.arange(len(rows)), np.arange(len(holders.numbers))
-    begins = 3 * hits + 2 * holders.bounds[:-1]
-    commas = 3 * np.repeat(hits, held) + 2 * records + 2
+    return tails
+
+
+def _laid_out(
+    begin: bytes, identifiers: list[bytes], held: NDArray[Any], records: list[bytes], tails: list[bytes]
+) -> bytes:
+    """Join the parts of all hits: begin, identifier, the records that it holds, each behind a comma, and tail."""
+    hits, ends = np.arange(len(held)), np.cumsum(held)
+    begins = 3 * hits + 2 * (ends - held)
+    commas = 3 * np.repeat(hits, held) + 2 * np.arange(len(records)) + 2
     parts = np.empty(3 * len(hits) + 2 * len(records), np.object_)
-    parts[begins] = f',\n  {{"kind":"{kind}","strength":"{KINDS[kind].strength.value}","identifier":'.encode()
-    parts[begins + 1] = _identifiers(snapshot.pick(kind, rows))
-    parts[commas] = b","
-    parts[commas + 1] = snapshot.record_texts(holders.numbers)
-    parts[begins + 2] = b',"records":['  # instead of the first record's comma
-    parts[3 * hits + 2 * holders.bounds[1:] + 2] = tails
+    parts[begins], parts[begins + 1], parts[3 * hits + 2 * ends + 2] = begin, identifiers, tails
+    parts[commas], parts[commas + 1] = b",", records
+    parts[begins + 2] = b',"records":['  # in place of the first record's comma
     return b"".join(parts.tolist())
 
 
 def _identifiers(items: Items) -> list[bytes]:
     """Return canonical identifiers as JSON strings: the fields with blanks between, those that are no text in hex."""
-    canonical = bytes(items.data)
-    offsets = np.frombuffer(bytes(items.offsets), "<u4").astype(np.int64)
+    offsets = np.frombuffer(memoryview(items.offsets), "<u4").astype(np.int64)
+    canonical = bytes(memoryview(items.data)[offsets[0] : offsets[-1]])
+    offsets -= offsets[0]
     starts, ends = offsets[:-1], offsets[1:]
     data = np.frombuffer(canonical + b" ", np.uint8).copy()
     data[offsets] = _BLANK  # the tags, and behind the last

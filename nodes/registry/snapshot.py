@@ -13,9 +13,8 @@ Reading a part of a column opens only the chunks that hold it, and rows in ascen
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from nodes.registry.errors import SnapshotError, SnapshotFormatError
 from nodes.registry.record_columns import DTYPES, PERSONS, RecordColumns, person_number
+from nodes.registry.root_hash import RootHash
 from nodes.registry.transactions import WORD_COLUMNS
 from nodes.sealed import CHUNK_BYTES, SealedReader
 from psi import Items, lp
@@ -34,8 +34,6 @@ from psi import Items, lp
 FORMAT: Final = 3
 FORMATS_READ: Final = (2, 3)
 DST_FILE: Final = "accord/v1/snapshot-file"
-DST_ROOT: Final = "accord/v1/snapshot-root"
-DST_VALUES: Final = "accord/v1/snapshot-values"
 MAX_MANIFEST_BYTES: Final = 1 << 22
 BLOCK_ITEMS: Final = 1 << 15  # read at once when a whole column is
 TRAILER_BYTES: Final = 4
@@ -68,51 +66,6 @@ class Holders:
 def file_context(data_set: str, version: int) -> bytes:
     """What the sealed file of a snapshot is, so that none stands in for another."""
     return lp(DST_FILE, data_set, version)
-
-
-class RootHash:
-    """The canonical root: SHA-512 over the profile and, per kind, its size, offsets and sorted identifiers.
-
-    Kinds come in the order of the profile, empty ones too. The snapshot commitment of a session hashes this root
-    with a fresh salt. Where records have transactions, it also covers these, and which records hold which identifier.
-    """
-
-    def __init__(self, profile_hash: bytes) -> None:
-        self._hash = hashlib.sha512(lp(DST_ROOT, profile_hash))
-        self._values = hashlib.sha512()
-        self._has_values = False
-
-    def kind(
-        self, name: str, size: int, offsets: Iterable[bytes], data: Iterable[bytes], held: Iterable[bytes] = ()
-    ) -> None:
-        """Add one kind: offsets as n + 1 little-endian 32-bit numbers from 0, then the identifiers end to end.
-
-        Args:
-            held: the holders, then their offsets, as the file has them.
-        """
-        self._hash.update(lp(name, size))
-        for parts in (offsets, data):
-            for part in parts:
-                self._hash.update(part)
-        self._values.update(lp(name, size))
-        for part in held:
-            self._values.update(part)
-
-    def records(
-        self, count: int, words: Mapping[str, Sequence[str]], values: Iterable[tuple[str, Iterable[bytes]]]
-    ) -> None:
-        """Add the columns of records, persons first; called last."""
-        for name, parts in values:
-            self._has_values |= name != PERSONS
-            self._values.update(lp(name, count, *words.get(name, ())))
-            for part in parts:
-                self._values.update(part)
-
-    def digest(self) -> bytes:
-        if not self._has_values:
-            return self._hash.digest()
-        self._hash.update(lp(DST_VALUES, self._values.digest()))
-        return self._hash.digest()
 
 
 class Snapshot:
@@ -184,7 +137,7 @@ class Snapshot:
             raise self._damaged("offsets")
         place = self._kinds[kind]["data"] if len(starts) else 0
         return Items(
-            self._joined(place + starts, place + ends),
+            self._joined(place, np.dtype(np.uint8), starts, ends),
             np.concatenate(([0], np.cumsum(ends - starts))).astype("<u4").tobytes(),
         )
 
@@ -198,7 +151,7 @@ class Snapshot:
         starts, ends = self._held(kind, rows)
         ends = np.minimum(ends, starts + most)
         place = self._kinds[kind]["holders"] if len(starts) else 0
-        numbers = np.frombuffer(self._joined(place + 4 * starts, place + 4 * ends), dtype="<u4")
+        numbers = np.frombuffer(self._joined(place, np.dtype("<u4"), starts, ends), "<u4")
         return Holders(np.concatenate(([0], np.cumsum(ends - starts))), numbers.astype(np.int64))
 
     def record_texts(self, numbers: Numbers) -> list[bytes]:
@@ -356,30 +309,32 @@ class Snapshot:
         return starts, ends
 
     def _ranges(self, starts: Numbers, ends: Numbers) -> list[bytes]:
-        """Return the bytes of each of the ranges of the file that follow each other."""
+        """Return the bytes of ranges of the file that follow each other."""
+        self._check_order(starts, ends)
         found: list[bytes] = []
-        for block, firsts, lasts in self._blocks_of(starts, ends):
-            found += [block[a:b] for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)]
-        return found
-
-    def _joined(self, starts: Numbers, ends: Numbers) -> bytes:
-        """Return the bytes of ranges of the file that follow each other, none of them empty, end to end."""
-        found: list[bytes] = []
-        for block, firsts, lasts in self._blocks_of(starts, ends):
-            edges = np.zeros(len(block) + 1, np.int8)
-            edges[firsts] += 1
-            edges[lasts] -= 1
-            inside = np.cumsum(edges[:-1], dtype=np.int8).view(np.bool_)
-            found.append(np.frombuffer(block, np.uint8)[inside].tobytes())
-        return b"".join(found)
-
-    def _blocks_of(self, starts: Numbers, ends: Numbers) -> Iterator[tuple[bytes, Numbers, Numbers]]:
-        """Yield parts of the file that hold the ranges, with where the ranges start and end in each."""
-        if np.any(starts[1:] < ends[:-1]):
-            raise self._damaged("order of offsets")
         for first, end in _runs(starts):
             base = int(starts[first])
-            yield self._file.read(base, int(ends[end - 1]) - base), starts[first:end] - base, ends[first:end] - base
+            block = self._file.read(base, int(ends[end - 1]) - base)
+            pairs = zip((starts[first:end] - base).tolist(), (ends[first:end] - base).tolist(), strict=True)
+            found += [block[a:b] for a, b in pairs]
+        return found
+
+    def _joined(self, place: int, dtype: np.dtype[Any], starts: Numbers, ends: Numbers) -> bytes:
+        """Return ranges of a column that follow each other, end to end. For short ones: it makes no object of each."""
+        self._check_order(starts, ends)
+        found: list[bytes] = []
+        for first, end in _runs(place + starts * dtype.itemsize):
+            base, stop = int(starts[first]), int(ends[end - 1])
+            block = np.frombuffer(self._file.read(place + base * dtype.itemsize, (stop - base) * dtype.itemsize), dtype)
+            lengths = ends[first:end] - starts[first:end]
+            behind = np.cumsum(lengths)
+            shifts = np.repeat(starts[first:end] - base - behind + lengths, lengths)
+            found.append(block[shifts + np.arange(len(shifts))].tobytes())
+        return b"".join(found)
+
+    def _check_order(self, starts: Numbers, ends: Numbers) -> None:
+        if np.any(starts[1:] < ends[:-1]):
+            raise self._damaged("order of offsets")
 
     def _record(self, text: bytes) -> Record:
         try:

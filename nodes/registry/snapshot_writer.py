@@ -14,7 +14,8 @@ import numpy as np
 from nodes.registry.columns import MAX_COLUMN_BYTES, Column, Offsets
 from nodes.registry.errors import SourceError
 from nodes.registry.record_columns import RecordColumns, RecordColumnsBuilder
-from nodes.registry.snapshot import BLOCK_ITEMS, COLUMN_PARTS, FORMAT, TRAILER_BYTES, Record, RootHash, file_context
+from nodes.registry.root_hash import RootHash
+from nodes.registry.snapshot import BLOCK_ITEMS, COLUMN_PARTS, FORMAT, TRAILER_BYTES, Record, file_context
 from nodes.registry.transactions import Transaction
 from nodes.sealed import SealedWriter
 from protocol.notes import cut_reference
