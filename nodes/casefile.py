@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,6 +60,7 @@ class CaseFile:
         self.partner_reservation = b""
         self.snapshot: Snapshot | None = None
         self._evidence: list[Evidence] = []
+        self._spools = node.spools()
 
     # --- what the runner asks
 
@@ -104,7 +104,7 @@ class CaseFile:
 
     def spools(self) -> Spools:
         """Room on disk for the session."""
-        return self.node.spools()
+        return self._spools
 
     def question(self) -> AnsweredQuestion:
         """What the file with an answer says of the question."""
@@ -115,16 +115,13 @@ class CaseFile:
         return self.facts.reveals in {reveals.value for reveals in Reveals if reveals.with_notes}
 
     def check_room(self) -> None:
-        """See that the spools of all declared elements will fit, before anything is agreed that would be lost without.
+        """Set room aside for the spools of all declared elements, before anything is agreed that would be lost without.
 
         Raises:
             StorageError: they will not.
         """
-        folder = self.node.config.paths.spool
-        needed_bytes = self.elements * (NOTED_SPOOL_BYTES if self.with_notes else SPOOL_BYTES_PER_ELEMENT)
-        free_bytes = shutil.disk_usage(folder).free
-        if free_bytes < needed_bytes:
-            raise StorageError(f"expected {needed_bytes} bytes free for spools at {folder}, got {free_bytes}")
+        row_bytes = NOTED_SPOOL_BYTES if self.with_notes else SPOOL_BYTES_PER_ELEMENT
+        self.node.room.promise(self._spools, self.elements * row_bytes)
 
     # --- rows
 
@@ -193,7 +190,8 @@ class CaseFile:
                 self.node.state.release(reservation, self.node.now_ms())
 
     def close(self) -> None:
-        """Let go of the snapshot."""
+        """Let go of the snapshot and of the room that was set aside."""
+        self.node.room.release(self._spools)
         if self.snapshot is not None:
             self.snapshot.close()
 

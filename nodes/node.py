@@ -23,6 +23,7 @@ from nodes.metrics import Metrics
 from nodes.partners import Partner, PartnerBook
 from nodes.policy import RuleBook
 from nodes.registry import Registry
+from nodes.room import Room
 from nodes.sessions import Sessions
 from nodes.spool import Spools
 from nodes.state import State
@@ -49,6 +50,7 @@ class Node:
     registry: Registry
     executor: Executor
     sessions: Sessions
+    room: Room
     metrics: Metrics
 
     @staticmethod
@@ -130,6 +132,7 @@ def open_node(home: Home) -> Iterator[Node]:
             registry=Registry(config.paths.registry, identity.storage_key, config.realm),
             executor=executor,
             sessions=Sessions(config.limits),
+            room=Room(config.paths.spool),
             metrics=Metrics(),
         )
         ledger.append(Entry(event=Event.STOPPED), Node.now_ms())

@@ -192,7 +192,7 @@ class Service:
         host = ResponderHost(node, partner, turn_away)
         session = AnyResponder(node.local, fresh_secrets(), node.identity.signer, peer(partner))
         channel = ResumingChannel(session, stream, Return(node.config.limits.resume_seconds), first)
-        runner = Runner(session, channel, host, node.executor, node.spools(), node.now_ms)
+        runner = Runner(session, channel, host, node.executor, host.spools(), node.now_ms)
         with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):
             conducting = asyncio.create_task(self._conduct(runner, channel, host, agency))
             while not conducting.done():

@@ -179,6 +179,11 @@ class Spools:
         self._spools: dict[SpoolName, _Spool] = {}
         self._lent: dict[SpoolName, tuple[int, RowSource]] = {}
 
+    @property
+    def used_bytes(self) -> int:
+        """On disk, of all spools together."""
+        return self._quota.used_bytes
+
     def lend(self, name: SpoolName, row_bytes: int, source: RowSource) -> None:
         """Let sorted rows that this node keeps elsewhere be read as a spool. The lender closes them, later."""
         self._lent[name] = (row_bytes, source)
