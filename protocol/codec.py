@@ -186,7 +186,9 @@ def _from_wire(cls: type[Any], wire: ProtobufMessage) -> Any:
             if len(part) > most:
                 raise MalformedPacketError(f"expected at most {most} values of {field.name}, got {len(part)}")
             values[field.name] = tuple(_scalar_or_message(field, item) for item in part)
-        elif field.name in _MAY_BE_ABSENT and not wire.HasField(field.name):
+        elif field.message_type and not wire.HasField(field.name):
+            if field.name not in _MAY_BE_ABSENT:
+                raise MalformedPacketError(f"expected a {field.name}, got none")
             values[field.name] = None
         else:
             values[field.name] = _scalar_or_message(field, part)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from nodes import followup, partners
 from nodes.config import parse_config
@@ -36,10 +36,7 @@ from protocol.messages import LegalBasis, Packet, PacketType
 
 SAMPLES: Final = Path(__file__).resolve().parents[2] / "docs" / "samples"
 PLACE: Final = Path("list")
-MESSAGES: Final = tuple(
-    getattr(messages, kind)
-    for kind in ("Envelope", "Accept", "Refusal", "Open", "Key", "Statement", "Epoch", "Release", "Abort")
-)
+MESSAGES: Final = get_args(messages.Message)
 COLUMNS: Final = parse_mapping((SAMPLES / "mapping.toml").read_bytes(), "mapping.toml")
 FIELD: Final = "\t"  # between the fields of a value
 

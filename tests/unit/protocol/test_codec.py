@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from protocol import codec, messages
 from protocol.errors import MalformedPacketError, NonCanonicalEncodingError
 from protocol.messages import Packet, PacketType
+from tests.sim.host import Simulation
 
 SIGNATURE, CHAIN = b"\x07" * 64, b"\x08" * 64
 ACCEPT = messages.Accept(b"\x01" * 64, "south", (0, 7, 1 << 40), b"\x02" * 64, b"\x03" * 64, b"\x04" * 64)
@@ -143,3 +144,11 @@ def test_cells_have_rows_of_any_length_and_a_whole_proof_or_none(proof: bytes, f
     else:
         with pytest.raises(MalformedPacketError, match="proof"):
             codec.decode_message(signed(cells, PacketType.CELLS), messages.Cells)
+
+
+def test_a_message_within_a_message_is_not_left_out() -> None:
+    """Left out it would read as empty, and two encodings would mean the same."""
+    written = Simulation.of({"imo": [b"x"]}, {"imo": [b"x"]}).requester.session.envelope  # type: ignore[attr-defined]
+    without = replace(written, legal_basis=None)
+    with pytest.raises(MalformedPacketError, match="legal_basis"):
+        codec.decode_message(signed(without, PacketType.ENVELOPE), messages.Envelope)
