@@ -22,6 +22,7 @@ class Learner(StrEnum):
 
     REQUESTER = "requester"
     RESPONDER = "responder"
+    CONTRIBUTOR = "contributor"
     NETWORK = "network"
 
 
@@ -201,6 +202,63 @@ _LATER_BOTH: Final = (
     "Whoever keeps what it received in a count or a sum could try identifiers on it with a quantum computer later: "
     "both sides send their identifiers masked with one number."
 )
+_JOINT: Final = f"{_DDH}, proofs of possession, knowledge, range and partial decryption"
+_TOTALLED: Final = Statement(
+    Learner.REQUESTER,
+    "of each category how many participants contribute, and where these are three or more and all agree, how many "
+    "records they have together and what these sum up to, as closely as each one's terms tell it",
+    Adversary.MALICIOUS,
+    _JOINT,
+)
+_COUNTED_TOGETHER: Final = Statement(
+    Learner.CONTRIBUTOR,
+    "of each category how many participants contribute, and where these are three or more and all agree, how many "
+    "records they have together; the sums only if they are for all",
+    Adversary.MALICIOUS,
+    _JOINT,
+)
+_TOTAL_ASKED: Final = Statement(
+    Learner.CONTRIBUTOR,
+    "that it is asked, by which agency, operator and officer, in which case, on which legal basis, and who else takes "
+    "part, on which terms",
+    Adversary.QUANTUM_LATER,
+    _TOLD,
+)
+_TERMS_TOLD: Final = Statement(
+    Learner.REQUESTER, "on which terms each participant contributes", Adversary.QUANTUM_LATER, _TOLD
+)
+_COMMITMENT_OF_OTHERS: Final = Statement(
+    Learner.CONTRIBUTOR, _COMMITMENT, Adversary.QUANTUM_LATER, "SHA-512 as a random oracle"
+)
+_STAR: Final = Statement(
+    Learner.NETWORK,
+    "that these nodes talked, when, and from the volume how many categories there are",
+    Adversary.MALICIOUS,
+    "TLS 1.3, both certificates pinned",
+)
+_FALSE_FIGURES: Final = (
+    "Each participant can contribute false figures within the bounds, and nobody can tell: a total is as good as the "
+    "records behind it."
+)
+_LAST_ONE: Final = (
+    "All participants but one together learn the last one's figures by subtraction, and fewer learn what the others "
+    "have together."
+)
+_SECOND_RUN: Final = (
+    "Two totals that differ by a participant or by a few records tell the difference: nodes refuse the second for a "
+    "stated time, each for itself."
+)
+_UNFAIR: Final = (
+    "Whoever stops in between may have seen counts that others have not; no value is opened then. How many contribute "
+    "to a category is told without noise."
+)
+_LATER_ALL: Final = "Every participant keeps every contribution, encrypted: with a quantum computer later it could read them one by one."
+
+
+def _totals() -> Disclosure:
+    contributor = (_TOTAL_ASKED, _COUNTED_TOGETHER, _COMMITMENT_OF_OTHERS)
+    caveats = (_FALSE_FIGURES, _LAST_ONE, _SECOND_RUN, _UNFAIR, _LATER_ALL)
+    return Disclosure((_TOTALLED, _TERMS_TOLD, _COMMITMENT_OF_RESPONDER, *contributor, _STAR), caveats)
 
 
 def _figures(reveals: Reveals) -> Disclosure:
@@ -233,6 +291,7 @@ DISCLOSURES: Final[Mapping[tuple[Variant, Reveals], Disclosure]] = MappingProxyT
         )
     }
     | {(Variant.FRESH_KEYS, reveals): _figures(reveals) for reveals in (Reveals.COUNT, Reveals.SUMS)}
+    | {(Variant.FRESH_KEYS, Reveals.TOTALS): _totals()}
 )
 
 
@@ -265,6 +324,8 @@ def _questions(found: Iterable[tuple[Variant, Reveals]]) -> str:
     questions = list(found)
     if len(questions) == len(DISCLOSURES):
         return "all"
+    if {question for question in DISCLOSURES if question[1] is not Reveals.TOTALS} == set(questions):
+        return "all between two"
     if all(question in questions for question in DISCLOSURES if question[0] is Variant.FRESH_KEYS):
         return "all with fresh keys"
     return ", ".join(

@@ -32,7 +32,8 @@ def test_the_threat_model_shows_the_table() -> None:
 @pytest.mark.parametrize("asked", DISCLOSURES)
 def test_every_question_says_what_everybody_learns(asked: tuple[Variant, Reveals]) -> None:
     disclosure = DISCLOSURES[asked]
-    assert {s.learner for s in disclosure.statements} == set(Learner)
+    other = Learner.CONTRIBUTOR if asked[1] is Reveals.TOTALS else Learner.RESPONDER
+    assert {s.learner for s in disclosure.statements} == {Learner.REQUESTER, other, Learner.NETWORK}
     assert len(set(disclosure.statements)) == len(disclosure.statements)
     assert disclosure.caveats
     for statement in disclosure.statements:
@@ -42,7 +43,7 @@ def test_every_question_says_what_everybody_learns(asked: tuple[Variant, Reveals
 
 def test_every_kind_of_answer_is_there_and_an_epoch_says_what_it_adds() -> None:
     fresh_keys = {reveals for variant, reveals in DISCLOSURES if variant is Variant.FRESH_KEYS}
-    assert fresh_keys == {*REVEALED[Query.INTERSECT], Reveals.COUNT, Reveals.SUMS}
+    assert fresh_keys == {*REVEALED[Query.INTERSECT], Reveals.COUNT, Reveals.SUMS, Reveals.TOTALS}
     assert {variant for variant, _ in DISCLOSURES} == set(Variant)
     fresh = DISCLOSURES[Variant.FRESH_KEYS, Reveals.SHARED_IDENTIFIERS]
     epoch = DISCLOSURES[Variant.EPOCH_KEY, Reveals.SHARED_IDENTIFIERS]
