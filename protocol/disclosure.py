@@ -252,7 +252,10 @@ _UNFAIR: Final = (
     "Whoever stops in between may have seen counts that others have not; no value is opened then. How many contribute "
     "to a category is told without noise."
 )
-_LATER_ALL: Final = "Every participant keeps every contribution, encrypted: with a quantum computer later it could read them one by one."
+_LATER_ALL: Final = (
+    "Every participant keeps every contribution, encrypted: with a quantum computer later it could read them one by "
+    "one."
+)
 
 
 def _totals() -> Disclosure:
