@@ -14,44 +14,30 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, Protocol
 
 from nodes.errors import NodeError, PartnerInactiveError, PartnerUnknownError
 from nodes.executor import Executor
+from nodes.host import Call, Host, call_for
 from nodes.logs import line, where
 from nodes.spool import Spools
 from protocol.effects import (
-    Admission,
-    Admit,
-    Adopt,
-    Append,
-    Charge,
     Completed,
     Compute,
-    ConsumeSeed,
     Done,
     Effect,
     Ended,
     Event,
     Evidence,
     JobFailed,
-    Join,
-    Merge,
-    ReadItems,
-    ReadNotes,
-    ReadRelease,
-    ReadRows,
     Received,
-    Rejection,
     Send,
-    Sort,
     Started,
 )
 from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, ResumeError, TimedOutError
 from protocol.messages import PacketType
 from protocol.session import Session
-from psi import Items, PsiError
+from psi import PsiError
 
 MAX_FRAMES: Final = 4  # protocols.md, "Chunks": a node can buffer four; each way
 MAX_APPENDED_BYTES: Final = 1 << 22  # on the way to a spool
@@ -80,26 +66,6 @@ class Channel(Protocol):
         """Raise NodeError where the partner may no longer speak to this node. Called at every frame; cheap."""
 
 
-class Host(Protocol):
-    """What a session needs from its node. The calls block, and are made in storage threads."""
-
-    @property
-    def deadline_ms(self) -> int:
-        """How long the session may take in all, by what both sides have declared so far."""
-
-    @property
-    def silence_ms(self) -> int:
-        """How long the partner may be silent while this side waits for it."""
-
-    def admit(self, effect: Admit) -> Admission | Rejection: ...
-    def consume_seed(self, effect: ConsumeSeed) -> None: ...
-    def charge(self, effect: Charge) -> None: ...
-    def read_items(self, effect: ReadItems) -> Items: ...
-    def read_notes(self, effect: ReadNotes) -> bytes: ...
-    def keep(self, effect: Evidence) -> None: ...
-    def synchronise(self, effect: ReadRelease | Merge | Adopt, spools: Spools) -> Any: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a session ended."""
@@ -114,15 +80,6 @@ class Outcome:
         """What went wrong: this node's own error where it lies behind the session's."""
         error = self.done.error
         return error.__cause__ if error is not None and isinstance(error.__cause__, NodeError) else error
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One step of the storage queue. Steps of one session run one after the other, and are never interrupted."""
-
-    run: Callable[[], Any]
-    token: int | None
-    size_bytes: int = 0
 
 
 class Runner:
@@ -152,7 +109,7 @@ class Runner:
         self._reading_slots = asyncio.Semaphore(MAX_FRAMES)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._unwritten = 0
-        self._storage: asyncio.Queue[_Task | None] = asyncio.Queue()
+        self._storage: asyncio.Queue[Call | None] = asyncio.Queue()
         self._storing = 0
         self._appended_bytes = 0
         self._computing: set[asyncio.Task[None]] = set()
@@ -258,7 +215,7 @@ class Runner:
                 case Compute():
                     self._start(effect.token, self._executor.compute(effect.job))
                 case _:
-                    self._queue(effect)
+                    self._queue(call_for(effect, self._host, self._spools))
 
     async def _kept(self, effect: Evidence) -> bool:
         """Write the rows that a signed message covers, and it, before it leaves; failing that, only an abort leaves."""
@@ -283,46 +240,16 @@ class Runner:
         self._computing.add(task)
         task.add_done_callback(self._computing.discard)
 
-    def _queue(self, effect: Effect) -> None:
-        spools, host = self._spools, self._host
-        match effect:
-            case Append():
-                task = _Task(
-                    partial(spools.append, effect.spool, effect.row_bytes, effect.rows), None, len(effect.rows)
-                )
-            case ReadItems():
-                task = _Task(partial(host.read_items, effect), effect.token)
-            case ReadNotes():
-                task = _Task(partial(host.read_notes, effect), effect.token)
-            case Sort():
-                task = _Task(partial(spools.sort, effect.spool, effect.row_bytes), effect.token)
-            case ReadRows():
-                read = partial(spools.read, effect.spool, effect.row_bytes, effect.first, effect.count)
-                task = _Task(read, effect.token)
-            case Join():
-                task = _Task(
-                    partial(spools.join, effect.outputs, effect.output_row_bytes, effect.tags, effect.tag_row_bytes),
-                    effect.token,
-                )
-            case Admit():
-                task = _Task(partial(host.admit, effect), effect.token)
-            case ReadRelease() | Merge() | Adopt():
-                task = _Task(partial(host.synchronise, effect, spools), effect.token)
-            case ConsumeSeed():
-                task = _Task(partial(host.consume_seed, effect), effect.token)
-            case Charge():
-                task = _Task(partial(host.charge, effect), effect.token)
-            case _:
-                raise TypeError(f"expected an effect of protocol.effects, got {type(effect).__name__}")
+    def _queue(self, call: Call) -> None:
         self._storing += 1
-        self._appended_bytes += task.size_bytes
-        self._storage.put_nowait(task)
+        self._appended_bytes += call.size_bytes
+        self._storage.put_nowait(call)
 
     async def _store(self) -> None:
-        while (task := await self._storage.get()) is not None:
-            await self._answer(task.token, self._executor.storage(task.run))
+        while (call := await self._storage.get()) is not None:
+            await self._answer(call.token, self._executor.storage(call.run))
             self._storing -= 1
-            self._appended_bytes -= task.size_bytes
+            self._appended_bytes -= call.size_bytes
             self._wake.set()
 
     def _drop_storage(self) -> None:

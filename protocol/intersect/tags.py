@@ -75,7 +75,7 @@ class Tags:
         self._then = then
         self._last = b""
         self._salt = b""
-        self._digest = hashlib.sha512()
+        self._digest = hashlib.sha512()  # of rows that are committed to
 
     def begin(self) -> None:
         """Expect the tags alone."""
@@ -106,7 +106,8 @@ class Tags:
         check_rows(packet.payload, self._row_bytes, frame.count)
         check_ascending(packet.payload, self._row_bytes, self._last if frame.number else b"")
         self._last = packet.payload[-self._row_bytes :][:TAG_BYTES]
-        self._digest.update(packet.payload)
+        if self._salt:
+            self._digest.update(packet.payload)
         self._drive.emit(Append(("partner-tags", frame.list_number), self._row_bytes, packet.payload))
         self._drive.advance(frame.count)
         self._expect_next()
