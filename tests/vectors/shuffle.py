@@ -78,6 +78,8 @@ class Witness:
     randomness: list[int] = field(default_factory=list)
     # Set the last g to what (2) asks for, whatever the chain has come to.
     patch_chain: bool = False
+    # By what to multiply the weights of some rows after.
+    factors: dict[int, int] = field(default_factory=dict)
 
 
 def digest(tag: str, *parts: bytes) -> bytes:
@@ -128,11 +130,12 @@ def prove(group: Group[P], statement: Statement, witness: Witness, proof_key: by
     c, t_d, t_delta = committed([2 * i + 1 for i in pi], r_c), committed(d, r_mask), committed(delta, r_chain)
     w1 = digest("weights", h, c, t_d, t_delta)
     e, mu = weights_of(w1, n, columns)
-    d_commitment = committed([e[i] for i in pi], r_d)
+    factors = [witness.factors.get(i, 1) for i in range(n)]
+    d_commitment = committed([factor * e[i] for factor, i in zip(factors, pi, strict=True)], r_d)
     w2 = digest("permuted", w1, d_commitment)
     y, x = ref.scalar(w2[:32], 0), ref.scalar(w2[:32], 1)
     t = [e[i] + (2 * i + 1) * y for i in range(n)]
-    m = [t[i] for i in pi]
+    m = [factor * t[i] for factor, i in zip(factors, pi, strict=True)]
     p = [1]
     for weight in m:
         p.append(p[-1] * (weight - x) % ORDER)
