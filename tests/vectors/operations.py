@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from hashlib import sha512
 from typing import Any, Final
 
 import psi
 from psi import dst, elgamal, group, hazmat, native, rfc9497
 from psi.dst import Mode
+from psi.shuffle import RESPONSE_BYTES, ShuffleProver, ShuffleStatement, ShuffleVerifier
 from tests.unit.psi.logarithms import table
 from tests.vectors.loader import Value, Values
 
@@ -194,6 +196,29 @@ def logarithm_entry(y: bytes) -> Values:
     return {"index": index}
 
 
+def shuffle_statement(given: dict[str, Any]) -> tuple[ShuffleStatement, bytes, bytes]:
+    """Takes its parts out of `given`: the statement, the rows before and the rows after."""
+    before, after = (b"".join(given.pop(name)) for name in ("before", "after"))
+    count = len(before) // (psi.ELEMENT_BYTES + given["columns"] * elgamal.CIPHERTEXT_BYTES)
+    named = {
+        name: given.pop(name) for name in ("ctx", "leg", "list_number", "columns", "public_key", "joint_key", "bound")
+    }
+    digests = {"before": sha512(before).digest(), "after": sha512(after).digest()}
+    return ShuffleStatement(count=count, **named, **digests), before, after
+
+
+def prove_shuffle(**given: Any) -> Values:
+    statement, before, after = shuffle_statement(given)
+    proof = ShuffleProver(statement, **given).commit().absorb(before, after).close()
+    return {"opening": proof.opening, "responses": rows(proof.respond(statement.count)[0], RESPONSE_BYTES)}
+
+
+def verify_shuffle(opening: bytes, responses: tuple[bytes, ...], **given: Any) -> Values:
+    statement, before, after = shuffle_statement(given)
+    ShuffleVerifier(statement, opening, bytes(32)).absorb(before, after, b"".join(responses)).finish()
+    return {}
+
+
 OPERATIONS: Final[dict[str, Operation]] = {
     "decode": decode,
     "multiply-base": multiply_base,
@@ -229,6 +254,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "shared-multiples": shared_multiples,
     "discrete-logarithms": discrete_logarithms,
     "logarithm-entry": logarithm_entry,
+    "prove-shuffle": prove_shuffle,
+    "verify-shuffle": verify_shuffle,
 }
 
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from psi import PsiError
-from tests.vectors import derive, derive_elgamal, loader, operations
+from tests.vectors import derive, derive_elgamal, derive_shuffle, loader, operations
 from tests.vectors.loader import Case, Failure
 
 FILES = {name: loader.load(name) for name in loader.names()}
@@ -35,7 +35,7 @@ def test_every_source_has_cases_that_must_fail() -> None:
         assert any(isinstance(case.outcome, Failure) for case in file.cases), name
 
 
-@pytest.mark.parametrize("own", [derive, derive_elgamal], ids=lambda own: own.NAME)
+@pytest.mark.parametrize("own", [derive, derive_elgamal, derive_shuffle], ids=lambda own: own.NAME)
 def test_own_vectors_follow_from_the_specification_alone(own: ModuleType) -> None:
     """The reference on Python integers, which shares no code with psi, derives the committed file."""
     assert own.document() == own.committed()
