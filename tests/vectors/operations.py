@@ -200,11 +200,10 @@ def shuffle_statement(given: dict[str, Any]) -> tuple[ShuffleStatement, bytes, b
     """Takes its parts out of `given`: the statement, the rows before and the rows after."""
     before, after = (b"".join(given.pop(name)) for name in ("before", "after"))
     count = len(before) // (psi.ELEMENT_BYTES + given["columns"] * elgamal.CIPHERTEXT_BYTES)
-    named = {
-        name: given.pop(name) for name in ("ctx", "leg", "list_number", "columns", "public_key", "joint_key", "bound")
-    }
-    digests = {"before": sha512(before).digest(), "after": sha512(after).digest()}
-    return ShuffleStatement(count=count, **named, **digests), before, after
+    named: dict[str, Any] = {"before": sha512(before).digest(), "after": sha512(after).digest()}
+    for name in ("ctx", "leg", "list_number", "columns", "public_key", "joint_key", "bound"):
+        named[name] = given.pop(name)
+    return ShuffleStatement(count=count, **named), before, after
 
 
 def prove_shuffle(**given: Any) -> Values:
