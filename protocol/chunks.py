@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,3 +36,20 @@ def _spans(sizes: Sequence[int], most: int) -> Iterator[Span]:
     for list_number, size in enumerate(sizes):
         for number, first in enumerate(range(0, size, most)):
             yield Span(list_number, number, first, min(most, size - first))
+
+
+def in_turn(spans: Iterator[Span], each: Callable[[Span, Callable[[], None]], None], then: Callable[[], None]) -> None:
+    """Take up each span when the one before it is done, and `then` go on.
+
+    Args:
+        each: gets a span, and what to call when it is done with it.
+    """
+
+    def take_up_next() -> None:
+        span = next(spans, None)
+        if span is None:
+            then()
+        else:
+            each(span, take_up_next)
+
+    take_up_next()

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from protocol import codec
+from protocol.counting import CountResponder
 from protocol.effects import Effect, Event, Received
 from protocol.epoch import EpochResponder, SyncResponder
 from protocol.errors import ProtocolError
 from protocol.intersect import IntersectResponder
 from protocol.messages import Envelope, PacketType
 from protocol.roles import Responder
+from protocol.summing import SumResponder
 from protocol.totals import TotalsContributor
 
+_KINDS: Final = (
+    IntersectResponder, EpochResponder, SyncResponder, CountResponder, SumResponder, TotalsContributor
+)  # fmt: skip
 RESPONDERS: Final[dict[tuple[str, str], type[Responder]]] = {
-    (kind.speaks[0].value, kind.speaks[1].value): kind
-    for kind in (TotalsContributor, IntersectResponder, EpochResponder, SyncResponder)
+    (kind.speaks[0].value, kind.speaks[1].value): kind for kind in _KINDS
 }
 
 

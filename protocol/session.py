@@ -38,9 +38,11 @@ from protocol.errors import (
 )
 from protocol.messages import Abort, Message, Packet, PacketType, Role, Statement
 from protocol.transcript import Transcript, digest
-from psi import ElementError, ProofError, PsiError, PublicKeyError
+from psi import ElementError, ProofError, PsiError, PublicKeyError, ScalarError
 
 NO_REFERENCE: Final = bytes(codec.DIGEST_BYTES)  # an abort by one who could not read the envelope
+
+_PARTNERS_FAULTS: Final = (ElementError, ProofError, PublicKeyError, ScalarError)
 
 Handler = Callable[[Packet], None]
 
@@ -291,7 +293,7 @@ def _told(error: ProtocolError | PsiError) -> Reason:
     """What the partner is told: that its bytes were wrong, or else that the fault is here."""
     if isinstance(error, ProtocolError):
         return error.reason
-    return Reason.VIOLATION if isinstance(error, ElementError | ProofError | PublicKeyError) else Reason.INTERNAL
+    return Reason.VIOLATION if isinstance(error, _PARTNERS_FAULTS) else Reason.INTERNAL
 
 
 def reason_from(text: str) -> Reason:

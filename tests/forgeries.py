@@ -37,6 +37,9 @@ FORGED_CODES: Final = frozenset(
         "bad-public-key",
         "epoch-mismatch",
         "bad-release",
+        "bad-terms",
+        "bad-cells",
+        "bad-scalar",
     }
 )
 

@@ -72,18 +72,26 @@ def check_range(aggregate: Aggregate, elements: int, epsilon_millis: int) -> Non
 
     Args:
         elements: how many identifiers can be counted or summed at most.
-        epsilon_millis: of the noise, 0 for none. What it exceeds with a probability of 2^-64 is allowed for.
+        epsilon_millis: of the noise, 0 for none.
 
     Raises:
         RangeError: it could: a coarser unit or a narrower range is needed.
     """
-    largest = elements * max(abs(aggregate.low), abs(aggregate.high), 1)
+    bound = largest(aggregate, elements, epsilon_millis)
+    if bound > MAX_TOTAL:
+        raise RangeError(f"expected elements x range + noise of at most {MAX_TOTAL} units, got {bound}")
+
+
+def largest(aggregate: Aggregate, elements: int, epsilon_millis: int) -> int:
+    """No count and no total of so many identifiers, with its noise, is larger in absolute value.
+
+    Args:
+        epsilon_millis: of the noise, 0 for none; it is larger than allowed for with a probability of 2^-64.
+    """
+    bound = elements * max(abs(aggregate.low), abs(aggregate.high), 1)
     if epsilon_millis:
-        largest += noise_tail(
-            max(min(sensitivity, MAX_TOTAL) for sensitivity in sensitivities(aggregate)), epsilon_millis
-        )
-    if largest > MAX_TOTAL:
-        raise RangeError(f"expected elements x range + noise of at most {MAX_TOTAL} units, got {largest}")
+        bound += noise_tail(min(max(sensitivities(aggregate)), MAX_TOTAL), epsilon_millis)
+    return bound
 
 
 def check_terms(terms: Terms | None, aggregate: Aggregate | None) -> None:

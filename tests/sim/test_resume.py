@@ -6,9 +6,10 @@ import pytest
 
 from protocol.codec import decode_packet
 from protocol.errors import ProtocolError, ResumeError
-from protocol.messages import REVEALED, PacketType, Query, Reveals
+from protocol.messages import REVEALED, Aggregate, PacketType, Query, Reveals
 from protocol.transcript import RETAINED_FRAMES
 from psi import CHUNK_ELEMENTS
+from tests.sim.aggregates import COUNT, SUM, Record, aggregate_simulation, figures
 from tests.sim.host import Simulation, Tamper, question
 
 MINE = {"imo": [bytes([i]) * 3 for i in range(7)], "iban": [b"x"]}
@@ -52,6 +53,26 @@ def test_a_cut_anywhere_after_the_handshake_changes_nothing(reveals: Reveals) ->
         assert cut.errors() == (None, None), at
         assert cut.rows() == whole.rows()
         assert {packet for _, packet in cut.trace} == set(frames), "no packet differs from those of a run without a cut"
+        assert cut.responder.acts == whole.responder.acts, "nothing is charged or consumed twice"
+
+
+@pytest.mark.parametrize(("query", "aggregate"), [(Query.COUNT, COUNT), (Query.SUM, SUM)])
+def test_a_cut_in_a_count_or_a_sum_changes_nothing(query: Query, aggregate: Aggregate) -> None:
+    def make() -> Simulation:
+        theirs = {kind: {value: Record((1,), (7,)) for value in values} for kind, values in THEIRS.items()}
+        return aggregate_simulation(query, aggregate, MINE, theirs)
+
+    whole = make().run()
+    assert figures(whole).figures[0].count == 5
+    for at in range(5, len(whole.trace) + 1):
+        cut = make()
+        with pytest.raises(CutError):
+            cut.run(cut_at(at))
+        if not (cut.requester.session.resumable and cut.responder.session.resumable):
+            continue
+        cut.reconnect().go_on()
+        assert figures(cut) == figures(whole), at
+        assert {packet for _, packet in cut.trace} == {packet for _, packet in whole.trace}
         assert cut.responder.acts == whole.responder.acts, "nothing is charged or consumed twice"
 
 

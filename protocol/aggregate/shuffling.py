@@ -1,0 +1,224 @@
+"""The requester's part in one list: ask, shuffle the targets under the own mask, and prove that it did nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from protocol.aggregate import jobs
+from protocol.aggregate.agreed import ONE_LEG, RESPONSE_BYTES, Keys, Plan
+from protocol.chunks import Span, frames, in_turn
+from protocol.effects import Append, Compute, ReadRows, Sort
+from protocol.intersect.agreed import Drive
+from protocol.messages import PacketType
+from protocol.rows import ROW_NUMBER_BYTES
+from psi import ELEMENT_BYTES
+from psi.shuffle import ShuffleCommitted, ShuffleProof, ShuffleProver, ShuffleStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Commit to the permutation."""
+
+    prover: ShuffleProver
+
+    def run(self) -> ShuffleCommitted:
+        return self.prover.commit()
+
+
+@dataclass(frozen=True, slots=True)
+class Absorb:
+    """The next rows of both lists, into the proof."""
+
+    committed: ShuffleCommitted
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    row_bytes: int
+
+    def run(self) -> ShuffleCommitted:
+        return self.committed.absorb(self.before, jobs.unnumbered(self.after, self.row_bytes)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The proof's opening is complete when both lists have been read."""
+
+    committed: ShuffleCommitted
+
+    def run(self) -> ShuffleProof:
+        return self.committed.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """The next responses of the proof, and what responds after them."""
+
+    proof: ShuffleProof
+    count: int
+
+    def run(self) -> tuple[bytes, ShuffleProof]:
+        return self.proof.respond(self.count)
+
+
+class Shuffle:
+    """Sends what is asked, the shuffled targets and the proof; the targets are in ("targets", list), what is asked
+    sorted in ("asked", list).
+
+    Args:
+        sizes: of what is asked, of the targets.
+        before: SHA-512 of the targets.
+        public_key: of the own mask for this list.
+        joint_key: for a sum, under which the ciphertexts are; else empty.
+        then: called once, when all is sent.
+    """
+
+    def __init__(
+        self,
+        drive: Drive,
+        plan: Plan,
+        keys: Keys,
+        ctx: bytes,
+        number: int,
+        sizes: tuple[int, int],
+        before: bytes,
+        public_key: bytes,
+        joint_key: bytes,
+        then: Callable[[], None],
+    ) -> None:
+        self._drive = drive
+        self._plan = plan
+        self._keys = keys
+        self._ctx = ctx
+        self._number = number
+        self._asked, self._targets = sizes
+        self._before = before
+        self._public_key = public_key
+        self._joint_key = joint_key
+        self._then = then
+        self._mask_key = keys.key("mask", number)
+        self._randomness_key = keys.key("rerandomize", number)
+        self._asked_hash = hashlib.sha512()
+        self._after_hash = hashlib.sha512()
+        self._permutation = bytearray()
+
+    def begin(self) -> None:
+        in_turn(frames([self._asked], ELEMENT_BYTES), self._ask, self._mask)
+
+    # --- what is asked
+
+    def _ask(self, span: Span, done: Callable[[], None]) -> None:
+        def send(rows: bytes) -> None:
+            self._asked_hash.update(rows)
+            self._drive.send_rows(PacketType.ASKED, rows)
+            done()
+
+        self._read("asked", ELEMENT_BYTES, span, send)
+
+    # --- the shuffle
+
+    def _mask(self) -> None:
+        in_turn(frames([self._targets], self._plan.row_bytes), self._mask_frame, self._sort)
+
+    def _mask_frame(self, span: Span, done: Callable[[], None]) -> None:
+        def compute(rows: bytes) -> None:
+            job = jobs.MaskTargets(rows, self._plan, self._mask_key, span.first, self._joint_key, self._randomness_key)
+            self._drive.do(partial(Compute, job=job), keep)
+
+        def keep(rows: bytes) -> None:
+            self._drive.emit(Append(("shuffled", self._number), self._numbered_bytes, rows))
+            self._drive.advance(span.count)
+            done()
+
+        self._read("targets", self._plan.row_bytes, span, compute)
+
+    def _sort(self) -> None:
+        sort = partial(Sort, spool=("shuffled", self._number), row_bytes=self._numbered_bytes)
+        self._drive.do(sort, lambda _: self._send())
+
+    def _send(self) -> None:
+        in_turn(frames([self._targets], self._plan.row_bytes), self._send_frame, self._prove)
+
+    def _send_frame(self, span: Span, done: Callable[[], None]) -> None:
+        def send(numbered: bytes) -> None:
+            rows, numbers = jobs.unnumbered(numbered, self._plan.row_bytes)
+            self._after_hash.update(rows)
+            self._permutation += numbers
+            self._drive.send_rows(PacketType.SHUFFLED, rows)
+            done()
+
+        self._read("shuffled", self._numbered_bytes, span, send)
+
+    # --- the proof
+
+    def _prove(self) -> None:
+        if not self._targets:
+            self._then()
+            return
+        statement = ShuffleStatement(
+            ctx=self._ctx,
+            leg=ONE_LEG,
+            list_number=self._number,
+            count=self._targets,
+            columns=self._plan.columns,
+            public_key=self._public_key,
+            joint_key=self._joint_key,
+            before=self._before,
+            after=self._after_hash.digest(),
+            bound=self._asked_hash.digest(),
+        )
+        prover = ShuffleProver(
+            statement,
+            self._mask_key,
+            self._keys.key("shuffle-proof", self._number),
+            bytes(self._permutation),
+            self._randomness_key if self._plan.columns else b"",
+        )
+        self._permutation.clear()
+        self._drive.do(partial(Compute, job=Commit(prover)), self._on_committed)
+
+    def _on_committed(self, committed: ShuffleCommitted) -> None:
+        self._committed = committed
+        in_turn(frames([self._targets], self._plan.row_bytes), self._absorb, self._close)
+
+    def _absorb(self, span: Span, done: Callable[[], None]) -> None:
+        def with_before(before: bytes) -> None:
+            self._read("shuffled", self._numbered_bytes, span, lambda after: compute(before, after))
+
+        def compute(before: bytes, after: bytes) -> None:
+            job = Absorb(self._committed, before, after, self._plan.row_bytes)
+            self._drive.do(partial(Compute, job=job), absorbed)
+
+        def absorbed(committed: ShuffleCommitted) -> None:
+            self._committed = committed
+            self._drive.advance(span.count)
+            done()
+
+        self._read("targets", self._plan.row_bytes, span, with_before)
+
+    def _close(self) -> None:
+        self._drive.do(partial(Compute, job=Close(self._committed)), self._open)
+
+    def _open(self, proof: ShuffleProof) -> None:
+        self._proof = proof
+        self._drive.send_rows(PacketType.SHUFFLE_PROOF, proof.opening)
+        in_turn(frames([self._targets], RESPONSE_BYTES), self._respond, self._then)
+
+    def _respond(self, span: Span, done: Callable[[], None]) -> None:
+        def send(responded: tuple[bytes, ShuffleProof]) -> None:
+            responses, self._proof = responded
+            self._drive.send_rows(PacketType.SHUFFLE_PROOF, responses)
+            done()
+
+        self._drive.do(partial(Compute, job=Respond(self._proof, span.count)), send)
+
+    # --- spools
+
+    @property
+    def _numbered_bytes(self) -> int:
+        return self._plan.row_bytes + ROW_NUMBER_BYTES
+
+    def _read(self, spool: str, row_bytes: int, span: Span, then: Callable[[bytes], None]) -> None:
+        read = partial(ReadRows, spool=(spool, self._number), row_bytes=row_bytes, first=span.first, count=span.count)
+        self._drive.do(read, then)
