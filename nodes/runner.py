@@ -112,6 +112,7 @@ class Runner:
         self._storage: asyncio.Queue[Call | None] = asyncio.Queue()
         self._storing = 0
         self._appended_bytes = 0
+        self._unsettled = False  # rows that may be in memory alone
         self._computing: set[asyncio.Task[None]] = set()
         self._done: Done | None = None
 
@@ -215,7 +216,9 @@ class Runner:
                 case Compute():
                     self._start(effect.token, self._executor.compute(effect.job))
                 case _:
-                    self._queue(call_for(effect, self._host, self._spools))
+                    call = call_for(effect, self._host, self._spools)
+                    self._unsettled |= call.size_bytes > 0
+                    self._queue(call)
 
     async def _kept(self, effect: Evidence) -> bool:
         """Write the rows that a signed message covers, and it, before it leaves; failing that, only an abort leaves."""
@@ -227,6 +230,9 @@ class Runner:
         return self._urgent is None or effect.type is PacketType.ABORT
 
     async def _rows_appended(self) -> None:
+        if self._unsettled:
+            self._unsettled = False
+            self._queue(Call(self._spools.settle, None, size_bytes=1))  # waited for as rows are
         while self._appended_bytes and self._urgent is None:
             self._wake.clear()
             await self._wake.wait()

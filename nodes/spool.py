@@ -214,6 +214,11 @@ class Spools:
         if len(spool.fresh) >= RUN_BYTES:
             spool.settle()
 
+    def settle(self) -> None:
+        """Put all rows on the disk. Raises StorageError: no room."""
+        for spool in self._spools.values():
+            spool.settle()
+
     def sort(self, name: SpoolName, row_bytes: int) -> None:
         """Sort by bytes, ascending. Cost: one pass over the disk, unless all is one run."""
         if name not in self._spools:
