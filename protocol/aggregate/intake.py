@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 
+from protocol.aggregate.jobs import placed
 from protocol.chunks import Span, frames
 from protocol.effects import Append, SpoolName
 from protocol.intersect.agreed import Drive
@@ -21,7 +22,8 @@ class Intake:
         spool: where the rows go.
         size: how many rows there must be.
         then: called once, when the last has arrived.
-        ascending: whether the first 16 bytes of the rows must ascend strictly.
+        ascending: whether the first 16 bytes of the rows must ascend strictly. Rows that need not are spooled behind
+            their place, because a spool is read in the order of its rows (`placed`).
         each: called with every frame, after it was spooled.
     """
 
@@ -68,7 +70,8 @@ class Intake:
             check_ascending(rows, self._row_bytes, self._last)
             self._last = rows[-self._row_bytes :][:TAG_BYTES]
         self._hash.update(rows)
-        self._drive.emit(Append(self._spool, self._row_bytes, rows))
+        kept = rows if self._ascending else placed(rows, self._row_bytes, frame.first)
+        self._drive.emit(Append(self._spool, len(kept) // frame.count, kept))
         self._drive.advance(frame.count)
         if self._each is not None:
             self._each(frame, rows)

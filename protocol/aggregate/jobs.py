@@ -186,6 +186,13 @@ def unnumbered(rows: bytes, row_bytes: int) -> tuple[bytes, bytes]:
     return matrix[:, :row_bytes].tobytes(), matrix[:, row_bytes:].tobytes()
 
 
+def placed(rows: bytes, row_bytes: int, first: int) -> bytes:
+    """Rows, each behind its number (big-endian uint32), so that they ascend in the order in which they are."""
+    matrix = _matrix(rows, row_bytes)
+    numbers = np.arange(first, first + len(matrix), dtype=">u4").view(np.uint8).reshape(-1, ROW_NUMBER_BYTES)
+    return np.hstack([numbers, matrix]).tobytes()
+
+
 def beginnings(rows: bytes, row_bytes: int, first: int) -> bytes:
     """The first 16 bytes of each row with its number behind them, as `Join` compares them."""
     return numbered(_matrix(rows, row_bytes)[:, :TAG_BYTES].tobytes(), TAG_BYTES, first)

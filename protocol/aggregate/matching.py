@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
+
+import numpy as np
 
 from protocol.aggregate import jobs
 from protocol.aggregate.agreed import ONE_LEG, RESPONSE_BYTES, Keys, Plan
@@ -16,6 +19,8 @@ from protocol.messages import Packet, PacketType
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import ELEMENT_BYTES, TAG_BYTES
 from psi.shuffle import ShuffleStatement, ShuffleVerifier
+
+_PLACED_BYTES: Final = ROW_NUMBER_BYTES + RESPONSE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class BeginVerification:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """The verifier after the next rows of both lists and their responses."""
+    """The verifier after the next rows of both lists and their responses, as they were spooled."""
 
     verifier: ShuffleVerifier
     before: bytes = field(repr=False)
@@ -40,7 +45,8 @@ class Verify:
     responses: bytes = field(repr=False)
 
     def run(self) -> ShuffleVerifier:
-        return self.verifier.absorb(self.before, self.after, self.responses)
+        responses = np.frombuffer(self.responses, np.uint8).reshape(-1, _PLACED_BYTES)[:, ROW_NUMBER_BYTES:]
+        return self.verifier.absorb(self.before, self.after, responses.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,7 @@ class Matching:
             self._drive.advance(span.count)
             done()
 
-        spools = (("targets", row_bytes), ("shuffled", row_bytes), ("responses", RESPONSE_BYTES))
+        spools = (("targets", row_bytes), ("shuffled", row_bytes), ("responses", _PLACED_BYTES))
         self._read_in_turn(spools, span, on_part)
 
     def _finish(self) -> None:

@@ -130,9 +130,11 @@ class Host:
                 self.spools[effect.spool] = bytearray(b"".join(rows))
                 return fx.Completed(effect.token)
             case fx.ReadRows():
-                start = effect.first * effect.row_bytes
-                stop = start + effect.count * effect.row_bytes
-                return fx.Completed(effect.token, bytes(self.spools[effect.spool][start:stop]))
+                width = effect.row_bytes
+                data = bytes(self.spools[effect.spool][effect.first * width : (effect.first + effect.count) * width])
+                rows = [data[i : i + width] for i in range(0, len(data), width)]
+                assert rows == sorted(rows), "a spool is read in the order of its rows"
+                return fx.Completed(effect.token, data)
             case fx.Join():
                 tags = {row[:16]: row for row in self._rows(effect.tags, effect.tag_row_bytes)}
                 outputs = self._rows(effect.outputs, effect.output_row_bytes)
