@@ -17,8 +17,8 @@ from psi import native
 SOURCE: Final = Path(__file__).resolve().parents[1]
 # The instruction sets that a backend or a peer may choose by.
 _FLAGS: Final = ("avx2", "avx512f", "avx512ifma", "avx512vbmi", "bmi2", "adx", "sha_ni", "asimd", "sha512")
-_PYTHON_PARTS: Final = ("accord", "cryptography", "grpcio", "numpy", "protobuf", "rbcl")
-_RUST_PARTS: Final = ("curve25519-dalek", "sha2", "chacha20", "rayon", "pyo3")
+_PYTHON_PARTS: Final = ("accord", "cryptography", "gmpy2", "grpcio", "numpy", "phe", "protobuf", "rbcl")
+_RUST_PARTS: Final = ("curve25519-dalek", "fiat-crypto", "sha2", "chacha20", "rayon", "pyo3")
 
 
 def environment() -> dict[str, Any]:

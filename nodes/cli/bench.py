@@ -15,6 +15,7 @@ import nodes
 # Name -> what it does. Each is `python -m benchmarks.<name>`, which has its own help.
 BENCHMARKS: Final = {
     "core": "The core's operations on every backend, against libsodium and OpenSSL.",
+    "elgamal": "Encrypting, adding up and opening totals, against Paillier.",
     "query": "Whole queries between two nodes on this machine.",
     "epoch": "A small question against a large index, with fresh keys and in an epoch.",
     "peers": "The same lists through other systems, installed on demand.",

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import comparison, plot, results
+from benchmarks import comparison, elgamal, plot, results
 from benchmarks.comparison import Party, Run, Side
 from benchmarks.lists import Lists, Size, make_lists, read_ids
 from benchmarks.operations import OPERATIONS, Batch, Operation, check
 from benchmarks.relay import LOOPBACK, free_port, relay
 from benchmarks.results import BenchmarkError
+from psi import native
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 65])
@@ -37,6 +38,25 @@ def test_a_wrong_row_is_not_published(operation: Operation) -> None:
 
     with pytest.raises(BenchmarkError, match="is wrong"):
         check(dataclasses.replace(operation, run=wrong), Batch(9, 3), "portable")
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9])
+def test_ciphertexts_pass_their_check_at_odd_sizes(count: int) -> None:
+    for backend in native.available_backends():
+        elgamal.check(count, 3, backend)
+
+
+@pytest.mark.parametrize("operation", ["encrypt", "rerandomize", "add", "sum"])
+def test_a_wrong_ciphertext_is_not_published(monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    honest = elgamal.Batch.run
+
+    def wrong(self: elgamal.Batch, asked: str, backend: str) -> bytes:
+        rows = honest(self, asked, backend)
+        return rows[:-64] + self.ciphertexts[:64] if asked == operation else rows
+
+    monkeypatch.setattr(elgamal.Batch, "run", wrong)
+    with pytest.raises(BenchmarkError, match=f"{operation} on portable is wrong"):
+        elgamal.check(9, 3, "portable")
 
 
 def test_sizes() -> None:
