@@ -16,6 +16,8 @@ from psi import PsiError
 class AggregateRequester(Requester):
     """Base of both. What it learns does not leave: once its receipt is signed, no failure is told to the partner."""
 
+    _cells_checked = False
+    _receipt_came = False
     _receipt_sent = False
 
     def _prepare(self, salt: bytes) -> None:
@@ -64,17 +66,25 @@ class AggregateRequester(Requester):
         if told.ctx != self._agreed().ctx:
             raise WrongReferenceError("expected the answer of this session")
         self._table = cells.decode(told.rows, self._plan, self.terms)
+        self.expect(PacketType.RECEIPT, self._on_receipt)  # which may come while the proof is checked
         self._check_cells(told.proof)
 
     def _check_cells(self, proof: bytes) -> None:
-        """See that what is told is proved, then `_await_receipt`."""
+        """See that what is told is proved, then `_on_checked`."""
         raise NotImplementedError
 
-    def _await_receipt(self) -> None:
-        self.expect(PacketType.RECEIPT, self._on_receipt)
+    def _on_checked(self) -> None:
+        self._cells_checked = True
+        self._conclude()
 
     def _on_receipt(self, packet: Packet) -> None:
         self._check_statement(packet)
+        self._receipt_came = True
+        self._conclude()
+
+    def _conclude(self) -> None:
+        if not (self._cells_checked and self._receipt_came):
+            return
         self._send_statement(PacketType.RECEIPT)  # covers theirs, and does not depend on the result
         self.partner_needed = False
         self._receipt_sent = True

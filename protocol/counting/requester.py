@@ -20,7 +20,7 @@ class CountRequester(AggregateRequester):
     def _check_cells(self, proof: bytes) -> None:
         if proof:
             raise SizeError("expected no proof beside a count, got one")
-        self._await_receipt()
+        self._on_checked()
 
     def _open(self) -> None:
         self._tell((None,) * self._plan.categories)

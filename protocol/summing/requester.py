@@ -67,7 +67,7 @@ class SumRequester(AggregateRequester):
         check(self._table.ciphertexts)
         context = partials_context(self._agreed().ctx, Role.RESPONDER, self.peer.agency)
         job = CheckPartials(self._partner_share, context, self._table.ciphertexts, self._table.partials, proof)
-        self.do(partial(Compute, job=job), lambda _: self._await_receipt())
+        self.do(partial(Compute, job=job), lambda _: self._on_checked())
 
     def _open(self) -> None:
         """Whatever comes of it, the partner is not told."""
