@@ -7,6 +7,7 @@ import logging
 import signal
 from typing import Final
 
+from nodes.allocator import keep_freed_memory
 from nodes.control.server import ControlServer
 from nodes.epochs.expiry import end_expired_epochs
 from nodes.home import Home
@@ -26,6 +27,7 @@ async def serve(home: Home, grace_seconds: float = GRACE_SECONDS) -> None:
     Raises:
         AlreadyRunningError, ListenError, and any error of the node's parts: not served.
     """
+    keep_freed_memory()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
