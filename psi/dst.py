@@ -66,6 +66,7 @@ KNOWLEDGE_CHALLENGE: Final = "accord/v1/knowledge-challenge"
 RANGE_STATEMENT: Final = "accord/v1/range-statement"
 RANGE_NONCE: Final = "accord/v1/range-nonce"
 RANGE_CHALLENGE: Final = "accord/v1/range-challenge"
+RANGE_TOGETHER: Final = "accord/v1/range-together"
 RANGE_GENERATORS: Final = "accord/v1/range-generators"
 
 # The first part of a note key's HKDF info. The native core has the same; a test compares them.

@@ -413,10 +413,10 @@ def prove_ranges(
         return _native.prove_ranges(values, bounds, randomness_key, first, proof_key, context, public_key, ciphertexts)
 
 
-def verify_ranges(context: Buffer, public_key: Buffer, ciphertexts: Buffer, bounds: Buffer, proof: Buffer) -> None:
-    """psi.proofs.verify_ranges; bounds are n x (low, high) as int64."""
+def verify_ranges(public_key: Buffer, bounds: Buffer, proved: Sequence[tuple[Buffer, Buffer, Buffer]]) -> None:
+    """psi.proofs.verify_ranges: (context, ciphertexts, proof) of each party; bounds are n x (low, high) as int64."""
     with _errors():
-        _native.verify_ranges(context, public_key, ciphertexts, bounds, proof)
+        _native.verify_ranges(public_key, bounds, proved)
 
 
 def build_logarithms(*, backend: str | None = None) -> bytes:

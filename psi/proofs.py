@@ -189,15 +189,29 @@ def prove_ranges(
     )
 
 
-def verify_ranges(
-    context: bytes, public_key: bytes, ciphertexts: Buffer, bounds: Sequence[Bounds], proof: Buffer
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A party's range proof and what it is about: session, role and signer; n x 64 bytes; as it came."""
+
+    context: bytes
+    ciphertexts: Buffer
+    proof: Buffer
+
+
+def verify_ranges(public_key: bytes, bounds: Sequence[Bounds], proved: Sequence[Proved]) -> None:
     """Check that each ciphertext whose content its maker knows holds a value within its bounds.
 
+    Args:
+        public_key: under which all are encrypted, 32 bytes.
+        bounds: the same for all parties, one for each ciphertext.
+        proved: of one party or several, which costs little more than one: their proofs share most of the work.
+
     Raises:
-        ProofError, ElementError, PublicKeyError, LengthError.
+        ProofError: one of the proofs does not verify; each alone tells which.
+        ElementError, PublicKeyError, LengthError.
     """
-    native.verify_ranges(context, public_key, ciphertexts, _encoded(bounds), proof)
+    rows = [(party.context, party.ciphertexts, party.proof) for party in proved]
+    native.verify_ranges(public_key, _encoded(bounds), rows)
 
 
 def _partials(context: bytes) -> bytes:

@@ -14,9 +14,10 @@ from protocol.errors import HostError, WrongReferenceError
 from protocol.handshake import check_opening, session_ctx, session_salt
 from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Query, Role, Variant
 from protocol.roles import Responder
-from protocol.totals.node import Heard, TotalsNode
+from protocol.totals.node import TotalsNode
 from protocol.totals.plan import Plan
 from protocol.totals.requester import check_keys, check_participants_accept
+from protocol.totals.rounds import Heard
 from protocol.transcript import digest
 
 
@@ -47,7 +48,7 @@ class TotalsContributor(TotalsNode, Responder):
         if accept.terms is None:
             raise HostError("expected the terms on which this node contributes")
         check_terms(accept.terms, envelope.aggregate)
-        self._join(Plan.of(envelope), accept.terms)
+        self._take_part(Plan.of(envelope), accept.terms)
         self._say(PacketType.ACCEPT, accept)
         self._listening = frozenset({PacketType.ACCEPT, PacketType.OPEN})
         self._enter("agreeing", 2 * len(self._others()))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from psi import elgamal, proofs
-from psi.proofs import Bounds
+from psi import PsiError, elgamal, proofs
+from psi.proofs import Bounds, Proved
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,24 @@ class CheckKnowledge:
 
 @dataclass(frozen=True, slots=True)
 class CheckRanges:
-    """Raises where a ciphertext holds a value outside its bounds."""
+    """Returns None where every ciphertext of all contributors holds a value within its bounds; else (which contributor,
+    what is wrong). All at once, and one by one only if that fails."""
 
     bounds: tuple[Bounds, ...]
     joint_key: bytes
-    context: bytes
-    ciphertexts: bytes = field(repr=False)
-    proof: bytes
+    proved: tuple[Proved, ...] = field(repr=False)
 
-    def run(self) -> None:
-        proofs.verify_ranges(self.context, self.joint_key, self.ciphertexts, self.bounds, self.proof)
+    def run(self) -> tuple[int, str] | None:
+        try:
+            proofs.verify_ranges(self.joint_key, self.bounds, self.proved)
+        except PsiError:
+            for number, party in enumerate(self.proved):
+                try:
+                    proofs.verify_ranges(self.joint_key, self.bounds, [party])
+                except PsiError as error:
+                    return number, str(error)
+            raise
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,140 +1,36 @@
-"""What every participant of a total does alike, once it knows who takes part: the rounds from pledges to the result.
-
-In each round every participant signs one message and waits for those of all others. They come through the coordinator,
-who can neither change nor invent them. A round's messages may arrive while this node is still busy with an earlier one;
-each participant has one place in each round, so that nothing grows without bound.
-"""
+"""What every participant of a total does alike, once it knows who takes part: from the joint key to the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from protocol import codec, dsse
-from protocol.effects import Charge, Compute, Event, Job, JobFailed, OwnCells, ReadCells, Solve, Total, Totals
-from protocol.errors import (
-    AbortedError,
-    ConnectionLostError,
-    MalformedPacketError,
-    NotHeardError,
-    ParticipantError,
-    ProtocolError,
-    TimedOutError,
-    UnexpectedPacketError,
-    ViewError,
-    WrongReferenceError,
-)
-from protocol.messages import (
-    Abort,
-    Accept,
-    Contribution,
-    Key,
-    Message,
-    Open,
-    Opening,
-    Packet,
-    PacketType,
-    Pledge,
-    Query,
-    Refusal,
-    Shares,
-    Terms,
-    View,
-)
-from protocol.session import NO_REFERENCE, Session, reason_from
+from protocol.effects import Charge, Compute, Job, OwnCells, ReadCells, Solve, Total, Totals
+from protocol.errors import ParticipantError, UnexpectedPacketError, ViewError
+from protocol.messages import Contribution, Key, Open, Opening, PacketType, Pledge, Query, Shares, Terms, View
 from protocol.totals import jobs
 from protocol.totals.contribution import NoiseKeys, own_values
 from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view
+from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, ROUNDS, Round, Rounds
 from psi import SUITE, PsiError, public_key, stream_key
 from psi.elgamal import joint_key
-from psi.proofs import prove_possession, verify_possession
+from psi.proofs import Proved, prove_possession, verify_possession
 
-Round = tuple[PacketType, int]
-ALL_CONTRIBUTIONS: Final = 0  # stages of View
-ALL_COUNTS: Final = 1
 FIRST_LISTS: Final = 2  # of the digests in Shares
-_MESSAGES: Final[dict[PacketType, type[Message]]] = {
-    PacketType.ACCEPT: Accept,
-    PacketType.REFUSAL: Refusal,
-    PacketType.OPEN: Open,
-    PacketType.KEY: Key,
-    PacketType.PLEDGE: Pledge,
-    PacketType.CONTRIBUTION: Contribution,
-    PacketType.VIEW: View,
-    PacketType.OPENING: Opening,
-    PacketType.SHARES: Shares,
-}
-_ROUNDS: Final = (
-    PacketType.PLEDGE,
-    PacketType.CONTRIBUTION,
-    PacketType.VIEW,
-    PacketType.OPENING,
-    PacketType.SHARES,
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A participant's verified message in a round."""
-
-    packet: Packet
-    message: Any
-
-
-class TotalsNode(Session):
+class TotalsNode(Rounds):
     """A participant. Its host answers `ReadCells`, `Charge` and `Solve` beside what every session asks."""
 
-    _plan: Plan | None = None  # who takes part, once that is known
-
-    # --- what the two roles do differently
-
-    def _broadcast(self, packet: Packet) -> None:
-        """Let all other participants have a packet of this one's."""
-        raise NotImplementedError
-
-    # --- the circle
-
-    def _join(self, plan: Plan, terms: Terms) -> None:
-        self._plan = plan
+    def _take_part(self, plan: Plan, terms: Terms) -> None:
+        """Join, and contribute on these terms."""
+        self._join(plan)
         self._own_terms = terms
-        self._mail: dict[Round, dict[str, Heard]] = {}
-        self._gathering: dict[Round, tuple[frozenset[str], Callable[[], None]]] = {}
-        self._listening: frozenset[PacketType] = frozenset()
-        self._blamed: dict[int, tuple[str, str]] = {}
         self._told_terms: dict[str, Terms] = {self.local.agency: terms}
         self._passed: list[Round] = []  # of the opening, what every participant has heard
-        self._circle_ctx: bytes | None = None
         self._opened: dict[Stage, dict[int, int]] = {}
         self._answered = False
-
-    @property
-    def plan(self) -> Plan:
-        """Who takes part and what is asked, once the envelope is there."""
-        if self._plan is None:
-            raise UnexpectedPacketError("expected an envelope first")
-        return self._plan
-
-    @property
-    def ctx(self) -> bytes | None:
-        """See `Session.ctx`."""
-        return self._circle_ctx if self._plan is not None else None
-
-    @property
-    def unheard(self) -> tuple[str, ...]:
-        """The participants whose messages this node is waiting for."""
-        if self._plan is None:
-            return ()
-        missing = {
-            agency
-            for round_, (needed, _) in self._gathering.items()
-            for agency in needed - self._mail.get(round_, {}).keys()
-        }
-        return tuple(agency for agency in self._plan.agencies if agency in missing)
-
-    def _others(self) -> frozenset[str]:
-        return frozenset(self.plan.agencies) - {self.local.agency}
 
     def _key(self, purpose: str, list_number: int = 0) -> bytes:
         return stream_key(
@@ -147,98 +43,6 @@ class TotalsNode(Session):
             list_number=list_number,
             purpose=purpose,
         )
-
-    # --- hearing and saying
-
-    def _handle(self, event: Event) -> None:
-        if isinstance(event, JobFailed) and self._plan is not None and event.token in self._blamed:
-            agency, what = self._blamed[event.token]
-            raise ParticipantError(agency, f"{what}: {event.error}")
-        super()._handle(event)
-
-    def _hear(self, sender: str, packet: Packet) -> None:
-        """A packet that a participant is said to have signed."""
-        key = self.plan.signing_key(sender)
-        if key is None or sender == self.local.agency:
-            raise WrongReferenceError("expected a packet of another participant of this total")
-        if packet.sequence is not None or packet.type not in codec.SIGNED:
-            raise MalformedPacketError(f"expected signed messages alone, got {packet.type.name.lower()}")
-        dsse.verify(key, packet.type, packet.payload, packet.signature)
-        self._keep(sender, packet)
-        if packet.type is PacketType.ABORT:
-            self._pass_on(sender, packet, 0)
-            self._on_participants_abort(sender, packet)
-        if packet.type not in self._listening:
-            expected = ", ".join(sorted(kind.name.lower() for kind in self._listening)) or "nothing"
-            raise UnexpectedPacketError(f"expected {expected}, got {packet.type.name.lower()}")
-        message = codec.decode_message(packet, _MESSAGES[packet.type])
-        round_ = (packet.type, getattr(message, "stage", 0))
-        self._check_place(sender, round_, message)
-        self._pass_on(sender, packet, round_[1])
-        mail = self._mail.setdefault(round_, {})
-        if sender in mail:
-            raise UnexpectedPacketError(f"expected one {packet.type.name.lower()} of {sender}, got another")
-        mail[sender] = Heard(packet, message)
-        self.advance(1)
-        self._settle()
-
-    def _pass_on(self, sender: str, packet: Packet, stage: int) -> None:
-        """For who coordinates: the others hear it too."""
-
-    def _on_participants_abort(self, sender: str, packet: Packet) -> None:
-        abort = codec.decode_message(packet, Abort)
-        if abort.reference not in self._references or abort.reference == NO_REFERENCE:
-            raise WrongReferenceError("expected an abort of this session")
-        raise AbortedError(reason_from(abort.reason), sender)
-
-    def _check_place(self, sender: str, round_: Round, message: Any) -> None:
-        """Some rounds have some participants alone, and after the handshake every message names the ctx."""
-        kind, stage = round_
-        by_requester = sender == self.plan.requester
-        match kind:
-            case PacketType.PLEDGE | PacketType.CONTRIBUTION:
-                fits = True
-            case PacketType.VIEW:
-                fits = stage == ALL_CONTRIBUTIONS or (stage == ALL_COUNTS and by_requester)
-            case PacketType.OPENING | PacketType.SHARES:
-                fits = stage in self.plan.stages
-            case _:
-                fits = by_requester is (kind is PacketType.OPEN)
-        if not fits:
-            raise UnexpectedPacketError(f"expected no {kind.name.lower()} of {sender} in stage {stage}")
-        if kind in _ROUNDS and message.ctx != self._circle_ctx:
-            raise WrongReferenceError(f"expected {sender} to have heard the same handshake")
-
-    def _send_payload(self, kind: PacketType, payload: bytes, signature: bytes) -> Packet:
-        packet = Packet(kind, payload, signature)
-        self._keep(self.local.agency, packet)
-        self._broadcast(packet)
-        return packet
-
-    def _say(self, kind: PacketType, message: Message, *, to_none: bool = False) -> Packet:
-        """Take the own place in a round, and tell the others unless the round is for the requester alone."""
-        payload = codec.encode_message(message)
-        packet = Packet(kind, payload, dsse.sign(self._signer, kind, payload))
-        self._keep(self.local.agency, packet)
-        self._mail.setdefault((kind, getattr(message, "stage", 0)), {})[self.local.agency] = Heard(packet, message)
-        if not to_none:
-            self._broadcast(packet)
-        return packet
-
-    def _gather(self, kind: PacketType, stage: int, needed: frozenset[str], then: Callable[[], None]) -> None:
-        """Go on when all of `needed` have been heard in this round."""
-        self._gathering[kind, stage] = (needed, then)
-        self._settle()
-
-    def _settle(self) -> None:
-        for round_, (needed, then) in list(self._gathering.items()):
-            if round_ in self._gathering and needed <= self._mail.get(round_, {}).keys():
-                del self._gathering[round_]
-                then()
-
-    def _in_order(self, kind: PacketType, stage: int = 0) -> list[tuple[str, Heard]]:
-        mail = self._mail.get((kind, stage), {})
-        return [(agency, mail[agency]) for agency in self.plan.agencies if agency in mail]
 
     def _check(self, agency: str, what: str, job: Job, then: Callable[[Any], None]) -> None:
         """Have the host verify what a participant sent; if that fails, the run ends and says whose it was."""
@@ -283,7 +87,7 @@ class TotalsNode(Session):
                 raise ParticipantError(agency, f"share of the joint key: {error}") from None
             self._public_keys[agency] = message.public_keys[0]
         self._joint_key = joint_key(b"".join(self._public_keys[agency] for agency in self.plan.agencies))
-        self._listening = frozenset(_ROUNDS)
+        self._listening = frozenset(ROUNDS)
         self._enter("contributing", 3 * len(self._others()))
         self.do(ReadCells, self._on_cells)
 
@@ -320,6 +124,7 @@ class TotalsNode(Session):
     def _on_contributions(self) -> None:
         pledges = dict(self._in_order(PacketType.PLEDGE))
         bounds, checks = self.plan.bounds(), []
+        proved: dict[str, Proved] = {}
         for agency, heard in self._in_order(PacketType.CONTRIBUTION):
             said: Contribution = heard.message
             if self.plan.pledge(agency, said) != pledges[agency].message.commitment:
@@ -330,11 +135,20 @@ class TotalsNode(Session):
                 continue
             context = self.plan.contribution_context(said.ctx, agency)
             knowledge = jobs.CheckKnowledge(self._joint_key, context, said.ciphertexts, said.knowledge)
-            ranges = jobs.CheckRanges(bounds, self._joint_key, context, said.ciphertexts, said.ranges)
             checks.append(partial(self._check, agency, "knowledge of its contribution", knowledge))
-            checks.append(partial(self._check, agency, "range of its contribution", ranges))
-        self._enter("checking contributions", len(checks))
-        self._each(checks, self._add_up)
+            proved[agency] = Proved(context, said.ciphertexts, said.ranges)
+        self._enter("checking contributions", len(checks) + 1)
+        self._each([*checks, partial(self._check_ranges, proved)], self._add_up)
+
+    def _check_ranges(self, proved: dict[str, Proved], then: Callable[[Any], None]) -> None:
+        def checked(found: tuple[int, str] | None) -> None:
+            if found is not None:
+                place, why = found
+                raise ParticipantError(tuple(proved)[place], f"range of its contribution: {why}")
+            then(None)
+
+        job = jobs.CheckRanges(self.plan.bounds(), self._joint_key, tuple(proved.values()))
+        self.do(partial(Compute, job=job), checked)
 
     def _add_up(self) -> None:
         contributions = tuple(heard.message.ciphertexts for _, heard in self._in_order(PacketType.CONTRIBUTION))
@@ -468,9 +282,3 @@ class TotalsNode(Session):
 
     def _all_terms(self) -> tuple[tuple[str, Terms], ...]:
         return tuple((agency, self._told_terms[agency]) for agency in self.plan.agencies if agency in self._told_terms)
-
-    def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
-        """Silence is reported by the names of those who were not heard."""
-        if isinstance(error, TimedOutError | ConnectionLostError) and self.unheard:
-            error = NotHeardError(self.unheard, self.local.agency)
-        super()._fail(error, tell_partner=tell_partner)

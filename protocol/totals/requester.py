@@ -90,7 +90,7 @@ class TotalsRequester(TotalsNode):
         check_terms(terms, self.envelope.aggregate)
         check_circle(self.envelope)
         check_aggregate(self.envelope)
-        self._join(Plan.of(self.envelope), terms)
+        self._take_part(Plan.of(self.envelope), terms)
         self._links = [entry.peer.agency for entry in invited]
 
     # --- the star

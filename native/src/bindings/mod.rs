@@ -116,6 +116,7 @@ mod _native {
                 range::DST_STATEMENT,
                 range::DST_NONCE,
                 range::DST_CHALLENGE,
+                range::DST_TOGETHER,
                 range::DST_GENERATORS,
             ],
         )?;

@@ -8,7 +8,7 @@ use super::detached;
 use crate::backend::{self, Bytes32, Bytes64, PublicKeyTable};
 use crate::knowledge::{self, Encryption};
 use crate::proof::{self, Elements, Statement};
-use crate::range::{self, Bounds};
+use crate::range::{self, Bounds, Proved};
 use crate::voprf;
 
 fn public_key_of(encoding: &Buffer) -> PyResult<PublicKeyTable> {
@@ -154,17 +154,20 @@ pub fn prove_ranges<'py>(
     Ok(PyBytes::new(py, &proof))
 }
 
+/// Proofs of several parties for the same bounds: (context, ciphertexts, proof) of each.
 #[pyfunction]
 pub fn verify_ranges(
     py: Python<'_>,
-    context: Buffer,
     public_key: Buffer,
-    ciphertexts: Buffer,
     bounds: Buffer,
-    proof: Buffer,
+    proved: Vec<(Buffer, Buffer, Buffer)>,
 ) -> PyResult<()> {
     let bounds = bounds_of(&bounds)?;
     let public_key = public_key_of(&public_key)?;
-    let ciphertexts = ciphertexts.rows("ciphertexts")?;
-    detached(py, || range::verify(context.bytes(), &public_key, ciphertexts, &bounds, proof.bytes()))
+    let proved = proved.iter().map(|(context, ciphertexts, proof)| {
+        let ciphertexts = ciphertexts.rows("ciphertexts")?;
+        Ok(Proved { context: context.bytes(), ciphertexts, proof: proof.bytes() })
+    });
+    let proved = proved.collect::<PyResult<Vec<_>>>()?;
+    detached(py, || range::verify(&public_key, &proved, &bounds))
 }

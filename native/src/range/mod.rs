@@ -20,6 +20,7 @@ use crate::hash::{length_prefixed, to_scalar};
 use crate::keystream::StreamKey;
 use crate::knowledge::{Encryption, components, from_value};
 use crate::parallel;
+use crate::proof::weights;
 use crate::voprf::expect_count;
 
 use self::generators::Generators;
@@ -28,6 +29,7 @@ use self::generators::Generators;
 pub const DST_STATEMENT: &str = "accord/v1/range-statement";
 pub const DST_NONCE: &str = "accord/v1/range-nonce";
 pub const DST_CHALLENGE: &str = "accord/v1/range-challenge";
+pub const DST_TOGETHER: &str = "accord/v1/range-together";
 pub use self::generators::DST_GENERATORS;
 
 /// Bits of one proof: 200 cells of three ciphertexts, at 64 bits each, with room to spare.
@@ -219,44 +221,86 @@ pub fn prove(
     Ok(proof.concat())
 }
 
-/// Checks a range proof. Variable time: everything here is public.
-pub fn verify(
-    context: &[u8],
-    pk: &PublicKeyTable,
-    ciphertexts: &[Bytes64],
-    bounds: &[Bounds],
-    proof: &[u8],
-) -> Result<(), Error> {
-    expect_count("bounds", ciphertexts.len(), bounds.len())?;
+/// What a verifier adds up: the proof holds if the sum of all is the identity.
+struct Equation {
+    /// Of G_t and of H_t.
+    generators: [Vec<Scalar>; 2],
+    others: Vec<(Scalar, RistrettoPoint)>,
+    pk: Scalar,
+    base: Scalar,
+    /// The transcript's last state, which depends on all of the statement and of the proof.
+    seal: Bytes64,
+}
+
+/// A range proof and what it is about, besides key and bounds.
+pub struct Proved<'a> {
+    pub context: &'a [u8],
+    pub ciphertexts: &'a [Bytes64],
+    pub proof: &'a [u8],
+}
+
+/// Checks range proofs of several parties for the same bounds in one sum. If it fails, one of them does not
+/// verify. Variable time: everything here is public.
+pub fn verify(pk: &PublicKeyTable, proved: &[Proved<'_>], bounds: &[Bounds]) -> Result<(), Error> {
     let layout = Layout::new(bounds)?;
+    let equations = proved.iter().map(|proved| equation(pk, proved, bounds, &layout));
+    let equations = equations.collect::<Result<Vec<_>, _>>()?;
+    // Weights that depend on all proofs: errors of several cannot cancel, since they are fixed before.
+    let mut seals = vec![DST_TOGETHER.as_bytes()];
+    seals.extend(equations.iter().map(|equation| &equation.seal[..]));
+    let weights = weights(&length_prefixed(&seals), equations.len())?;
+
+    let generators = Generators::of(layout.bits);
+    let mut scalars = vec![Scalar::ZERO; 2 * layout.bits];
+    let mut points = [&generators.g[..layout.bits], &generators.h[..layout.bits]].concat();
+    let (mut of_pk, mut base) = (Scalar::ZERO, Scalar::ZERO);
+    for (weight, equation) in weights.iter().zip(&equations) {
+        let weight = Scalar::from(u128::from_le_bytes(*weight));
+        for (sum, scalar) in scalars.iter_mut().zip(equation.generators.iter().flatten()) {
+            *sum += weight * scalar;
+        }
+        of_pk += weight * equation.pk;
+        base += weight * equation.base;
+        points.extend(equation.others.iter().map(|(_, point)| point));
+    }
+    for (weight, equation) in weights.iter().zip(&equations) {
+        let weight = Scalar::from(u128::from_le_bytes(*weight));
+        scalars.extend(equation.others.iter().map(|(scalar, _)| weight * scalar));
+    }
+    scalars.push(of_pk);
+    points.push(*pk.point());
+    let sum = vartime_sum(&scalars, &points)? + RistrettoPoint::mul_base(&base);
+    if sum == RistrettoPoint::identity() { Ok(()) } else { Err(Error::BadProof) }
+}
+
+/// Reads a proof and writes down what must add up to the identity.
+fn equation(
+    pk: &PublicKeyTable,
+    proved: &Proved<'_>,
+    bounds: &[Bounds],
+    layout: &Layout,
+) -> Result<Equation, Error> {
+    expect_count("bounds", proved.ciphertexts.len(), bounds.len())?;
     let count = layout.bits;
     let rounds = count.ilog2() as usize;
-    let (parts, []) = proof.as_chunks::<32>() else { return Err(Error::BadProof) };
+    let (parts, []) = proved.proof.as_chunks::<32>() else { return Err(Error::BadProof) };
     if parts.len() != 9 + 2 * rounds {
         return Err(Error::BadProof);
     }
-    let mut transcript = Transcript::new(context, pk, ciphertexts, bounds);
+    let (crossed, last) = parts[7..].split_at(2 * rounds);
+    let mut transcript = Transcript::new(proved.context, pk, proved.ciphertexts, bounds);
     let (y, z) = (transcript.challenge(&parts[..2]), transcript.challenge(&[]));
     let x = transcript.challenge(&parts[2..4]);
     let q = transcript.challenge(&parts[4..7]);
-    let folds: Vec<Scalar> =
-        parts[7..7 + 2 * rounds].chunks(2).map(|pair| transcript.challenge(pair)).collect();
+    let folds: Vec<Scalar> = crossed.chunks(2).map(|pair| transcript.challenge(pair)).collect();
     // Joins the two equations below: nobody can choose a proof by it, since it depends on all of the proof.
-    let e = transcript.challenge(&parts[7 + 2 * rounds..]);
+    let e = transcript.challenge(last);
 
     let point = |part: &Bytes32| decode(part).ok_or(Error::BadProof);
     let scalar =
         |part: &Bytes32| Option::<Scalar>::from(Scalar::from_canonical_bytes(*part)).ok_or(Error::BadProof);
-    let told = parts[..4].iter().map(point).collect::<Result<Vec<_>, _>>()?;
     let [t, tau, mu] = [scalar(&parts[4])?, scalar(&parts[5])?, scalar(&parts[6])?];
-    let crossed = parts[7..7 + 2 * rounds].iter().map(point).collect::<Result<Vec<_>, _>>()?;
-    let [a, b] = [scalar(&parts[7 + 2 * rounds])?, scalar(&parts[8 + 2 * rounds])?];
-
-    let (_, seconds) = components(ciphertexts);
-    let second = |(index, encoding)| {
-        decode(encoding).ok_or_else(|| Rejected::bad_element(index).in_list("second components"))
-    };
-    let seconds = seconds.iter().enumerate().map(second).collect::<Result<Vec<_>, _>>()?;
+    let [a, b] = [scalar(&last[0])?, scalar(&last[1])?];
 
     let (y_powers, d) = (powers(&y, count), layout.weights(&z));
     let z_powers = powers(&z, 2 + bounds.len());
@@ -266,29 +310,29 @@ pub fn verify(
 
     let y_inverse = powers(&y.invert(), count);
     let (folded, unfolded) = inner_product::coefficients(&folds);
-    let mut scalars = Vec::with_capacity(2 * count + crossed.len() + seconds.len() + 6);
-    scalars.extend(folded.iter().map(|s| -z - a * s));
-    scalars.extend(unfolded.iter().zip(&y_inverse).zip(&d).map(|((s, y), d)| z + y * (d - b * s)));
-    // A + x*S + e*(x*T_1 + x^2*T_2)
-    scalars.extend([Scalar::ONE, x, e * x, e * x * x]);
-    for fold in &folds {
-        scalars.extend([*fold, fold.invert()]);
-    }
-    scalars.extend(z_powers[2..].iter().map(|z| e * z));
-    // pk and G
-    scalars.push(-mu - e * tau);
-    let base = q * (t - a * b) + e * (delta - t - lows);
+    let of_g = folded.iter().map(|s| -z - a * s).collect();
+    let of_h = unfolded.iter().zip(&y_inverse).zip(&d).map(|((s, y), d)| z + y * (d - b * s)).collect();
 
-    let generators = Generators::of(count);
-    let mut points = Vec::with_capacity(scalars.len());
-    points.extend_from_slice(&generators.g[..count]);
-    points.extend_from_slice(&generators.h[..count]);
-    points.extend(told);
-    points.extend(crossed);
-    points.extend(seconds);
-    points.push(*pk.point());
-    let sum = vartime_sum(&scalars, &points)? + RistrettoPoint::mul_base(&base);
-    if sum == RistrettoPoint::identity() { Ok(()) } else { Err(Error::BadProof) }
+    // A + x*S + e*(x*T_1 + x^2*T_2), u*L + u^-1*R of each round, and e*z^(2 + j)*B_j
+    let mut others = Vec::with_capacity(4 + crossed.len() + bounds.len());
+    for (scalar, part) in [Scalar::ONE, x, e * x, e * x * x].into_iter().zip(parts) {
+        others.push((scalar, point(part)?));
+    }
+    for (fold, pair) in folds.iter().zip(crossed.chunks(2)) {
+        others.push((*fold, point(&pair[0])?));
+        others.push((fold.invert(), point(&pair[1])?));
+    }
+    for (index, (second, z)) in components(proved.ciphertexts).1.iter().zip(&z_powers[2..]).enumerate() {
+        let second = decode(second).ok_or(Rejected::bad_element(index).in_list("second components"))?;
+        others.push((e * z, second));
+    }
+    Ok(Equation {
+        generators: [of_g, of_h],
+        others,
+        pk: -mu - e * tau,
+        base: q * (t - a * b) + e * (delta - t - lows),
+        seal: transcript.0,
+    })
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ def test_native_code_and_psi_list_the_same_tags() -> None:
         dst.RANGE_STATEMENT,
         dst.RANGE_NONCE,
         dst.RANGE_CHALLENGE,
+        dst.RANGE_TOGETHER,
         dst.RANGE_GENERATORS,
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from psi import ElementError, LengthError, ProofError, PublicKeyError, dst, group, native, proofs, public_key
 from psi.keystream import keystream_scalars
-from psi.proofs import Bounds
+from psi.proofs import Bounds, Proved
 from tests.unit.psi import proof_reference as reference
 from tests.unit.psi.proof_reference import rows
 
@@ -53,7 +53,7 @@ class Known:
         )
 
     def check_ranges(self, proof: bytes, context: bytes = CONTEXT, pk: bytes = PK) -> None:
-        proofs.verify_ranges(context, pk, self.ciphertexts, self.bounds, proof)
+        proofs.verify_ranges(pk, self.bounds, [Proved(context, self.ciphertexts, proof)])
 
 
 def known(values: list[int], bounds: list[Bounds] | None = None) -> Known:
@@ -102,7 +102,7 @@ def test_refuses_what_is_no_public_key(key: bytes) -> None:
     with pytest.raises(PublicKeyError):
         proofs.verify_knowledge(CONTEXT, key, some.ciphertexts, bytes(128))
     with pytest.raises(PublicKeyError):
-        proofs.verify_ranges(CONTEXT, key, some.ciphertexts, some.bounds, bytes(800))
+        some.check_ranges(bytes(800), CONTEXT, key)
 
 
 def test_nonces_follow_key_and_statement() -> None:
@@ -334,6 +334,25 @@ def test_every_part_of_a_range_proof_counts() -> None:
             some.check_ranges(bad)
 
 
+@pytest.mark.parametrize("parties", [0, 1, 2, 7])
+def test_ranges_of_several_parties_are_verified_together(parties: int) -> None:
+    bounds = [FLAG, SIGNED, Bounds(0, 1000)]
+    proved = []
+    for party in range(parties):
+        context, values = b"party %d" % party, [party % 2, party - 5, 100 * party]
+        ciphertexts = encrypt(values)
+        proof = proofs.prove_ranges(packed(values), bounds, RANDOMNESS_KEY, FIRST, PROOF_KEY, context, PK, ciphertexts)
+        proved.append(Proved(context, ciphertexts, proof))
+    proofs.verify_ranges(PK, bounds, proved)
+    for party in range(parties):
+        others = [entry for number, entry in enumerate(proved) if number != party]
+        forged = replace(proved[party], proof=with_row(proved[party].proof, 4, (1).to_bytes(32, "little")))
+        swapped = replace(proved[party], context=b"party %d" % (party + 1))
+        for wrong in (forged, swapped):
+            with pytest.raises(ProofError):
+                proofs.verify_ranges(PK, bounds, [*others, wrong])
+
+
 def test_ranges_refuse_bad_elements_and_other_numbers_of_bounds() -> None:
     some = known([1, 2], [FLAG, SIGNED])
     proof = some.ranges()
@@ -355,7 +374,7 @@ def test_bounds_have_an_order_and_a_proof_has_a_limit() -> None:
     widest = Bounds(-(2**63), 2**63 - 1)
     too_many = proofs.MAX_RANGE_BITS // 64 + 1
     with pytest.raises(LengthError, match=f"1 to {proofs.MAX_RANGE_BITS} bits"):
-        proofs.verify_ranges(CONTEXT, PK, bytes(64) * too_many, [widest] * too_many, bytes(288))
+        proofs.verify_ranges(PK, [widest] * too_many, [Proved(CONTEXT, bytes(64) * too_many, bytes(288))])
 
 
 def test_generators_are_all_different_from_each_other_and_from_the_bases() -> None:

@@ -1,0 +1,221 @@
+"""Rounds among several: each participant signs one message in each, and goes on when it has heard all others.
+
+What they say comes through the coordinator, who can neither change nor invent it. Messages may arrive while this node
+is still busy with an earlier round; each participant has one place in each round, so that nothing grows without bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from protocol import codec, dsse
+from protocol.effects import Event, JobFailed
+from protocol.errors import (
+    AbortedError,
+    ConnectionLostError,
+    MalformedPacketError,
+    NotHeardError,
+    ParticipantError,
+    ProtocolError,
+    TimedOutError,
+    UnexpectedPacketError,
+    WrongReferenceError,
+)
+from protocol.messages import (
+    Abort,
+    Accept,
+    Contribution,
+    Key,
+    Message,
+    Open,
+    Opening,
+    Packet,
+    PacketType,
+    Pledge,
+    Refusal,
+    Shares,
+    View,
+)
+from protocol.session import NO_REFERENCE, Session, reason_from
+from protocol.totals.plan import Plan
+from psi import PsiError
+
+Round = tuple[PacketType, int]
+ALL_CONTRIBUTIONS: Final = 0  # stages of View
+ALL_COUNTS: Final = 1
+_MESSAGES: Final[dict[PacketType, type[Message]]] = {
+    PacketType.ACCEPT: Accept,
+    PacketType.REFUSAL: Refusal,
+    PacketType.OPEN: Open,
+    PacketType.KEY: Key,
+    PacketType.PLEDGE: Pledge,
+    PacketType.CONTRIBUTION: Contribution,
+    PacketType.VIEW: View,
+    PacketType.OPENING: Opening,
+    PacketType.SHARES: Shares,
+}
+ROUNDS: Final = (
+    PacketType.PLEDGE,
+    PacketType.CONTRIBUTION,
+    PacketType.VIEW,
+    PacketType.OPENING,
+    PacketType.SHARES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A participant's verified message in a round."""
+
+    packet: Packet
+    message: Any
+
+
+class Rounds(Session):
+    """A participant that hears and is heard; what it says is for those that derive from it."""
+
+    _plan: Plan | None = None  # who takes part, once that is known
+
+    # --- what the two roles do differently
+
+    def _broadcast(self, packet: Packet) -> None:
+        """Let all other participants have a packet of this one's."""
+        raise NotImplementedError
+
+    # --- the circle
+
+    def _join(self, plan: Plan) -> None:
+        """From now on this node hears those who take part."""
+        self._plan = plan
+        self._mail: dict[Round, dict[str, Heard]] = {}
+        self._gathering: dict[Round, tuple[frozenset[str], Callable[[], None]]] = {}
+        self._listening: frozenset[PacketType] = frozenset()
+        self._blamed: dict[int, tuple[str, str]] = {}
+        self._circle_ctx: bytes | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """Who takes part and what is asked, once the envelope is there."""
+        if self._plan is None:
+            raise UnexpectedPacketError("expected an envelope first")
+        return self._plan
+
+    @property
+    def ctx(self) -> bytes | None:
+        """See `Session.ctx`."""
+        return self._circle_ctx if self._plan is not None else None
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """The participants whose messages this node is waiting for."""
+        if self._plan is None:
+            return ()
+        missing = {
+            agency
+            for round_, (needed, _) in self._gathering.items()
+            for agency in needed - self._mail.get(round_, {}).keys()
+        }
+        return tuple(agency for agency in self._plan.agencies if agency in missing)
+
+    def _others(self) -> frozenset[str]:
+        return frozenset(self.plan.agencies) - {self.local.agency}
+
+    # --- hearing and saying
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, JobFailed) and self._plan is not None and event.token in self._blamed:
+            agency, what = self._blamed[event.token]
+            raise ParticipantError(agency, f"{what}: {event.error}")
+        super()._handle(event)
+
+    def _hear(self, sender: str, packet: Packet) -> None:
+        """A packet that a participant is said to have signed."""
+        key = self.plan.signing_key(sender)
+        if key is None or sender == self.local.agency:
+            raise WrongReferenceError("expected a packet of another participant of this total")
+        if packet.sequence is not None or packet.type not in codec.SIGNED:
+            raise MalformedPacketError(f"expected signed messages alone, got {packet.type.name.lower()}")
+        dsse.verify(key, packet.type, packet.payload, packet.signature)
+        self._keep(sender, packet)
+        if packet.type is PacketType.ABORT:
+            self._pass_on(sender, packet, 0)
+            self._on_participants_abort(sender, packet)
+        if packet.type not in self._listening:
+            expected = ", ".join(sorted(kind.name.lower() for kind in self._listening)) or "nothing"
+            raise UnexpectedPacketError(f"expected {expected}, got {packet.type.name.lower()}")
+        message = codec.decode_message(packet, _MESSAGES[packet.type])
+        round_ = (packet.type, getattr(message, "stage", 0))
+        self._check_place(sender, round_, message)
+        self._pass_on(sender, packet, round_[1])
+        mail = self._mail.setdefault(round_, {})
+        if sender in mail:
+            raise UnexpectedPacketError(f"expected one {packet.type.name.lower()} of {sender}, got another")
+        mail[sender] = Heard(packet, message)
+        self.advance(1)
+        self._settle()
+
+    def _pass_on(self, sender: str, packet: Packet, stage: int) -> None:
+        """For who coordinates: the others hear it too."""
+
+    def _on_participants_abort(self, sender: str, packet: Packet) -> None:
+        abort = codec.decode_message(packet, Abort)
+        if abort.reference not in self._references or abort.reference == NO_REFERENCE:
+            raise WrongReferenceError("expected an abort of this session")
+        raise AbortedError(reason_from(abort.reason), sender)
+
+    def _check_place(self, sender: str, round_: Round, message: Any) -> None:
+        """Some rounds have some participants alone, and after the handshake every message names the ctx."""
+        kind, stage = round_
+        by_requester = sender == self.plan.requester
+        match kind:
+            case PacketType.PLEDGE | PacketType.CONTRIBUTION:
+                fits = True
+            case PacketType.VIEW:
+                fits = stage == ALL_CONTRIBUTIONS or (stage == ALL_COUNTS and by_requester)
+            case PacketType.OPENING | PacketType.SHARES:
+                fits = stage in self.plan.stages
+            case _:
+                fits = by_requester is (kind is PacketType.OPEN)
+        if not fits:
+            raise UnexpectedPacketError(f"expected no {kind.name.lower()} of {sender} in stage {stage}")
+        if kind in ROUNDS and message.ctx != self._circle_ctx:
+            raise WrongReferenceError(f"expected {sender} to have heard the same handshake")
+
+    def _send_payload(self, kind: PacketType, payload: bytes, signature: bytes) -> Packet:
+        packet = Packet(kind, payload, signature)
+        self._keep(self.local.agency, packet)
+        self._broadcast(packet)
+        return packet
+
+    def _say(self, kind: PacketType, message: Message, *, to_none: bool = False) -> Packet:
+        """Take the own place in a round, and tell the others unless the round is for the requester alone."""
+        payload = codec.encode_message(message)
+        packet = Packet(kind, payload, dsse.sign(self._signer, kind, payload))
+        self._keep(self.local.agency, packet)
+        self._mail.setdefault((kind, getattr(message, "stage", 0)), {})[self.local.agency] = Heard(packet, message)
+        if not to_none:
+            self._broadcast(packet)
+        return packet
+
+    def _gather(self, kind: PacketType, stage: int, needed: frozenset[str], then: Callable[[], None]) -> None:
+        """Go on when all of `needed` have been heard in this round."""
+        self._gathering[kind, stage] = (needed, then)
+        self._settle()
+
+    def _settle(self) -> None:
+        for round_, (needed, then) in list(self._gathering.items()):
+            if round_ in self._gathering and needed <= self._mail.get(round_, {}).keys():
+                del self._gathering[round_]
+                then()
+
+    def _in_order(self, kind: PacketType, stage: int = 0) -> list[tuple[str, Heard]]:
+        mail = self._mail.get((kind, stage), {})
+        return [(agency, mail[agency]) for agency in self.plan.agencies if agency in mail]
+
+    def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
+        """Silence is reported by the names of those who were not heard."""
+        if isinstance(error, TimedOutError | ConnectionLostError) and self.unheard:
+            error = NotHeardError(self.unheard, self.local.agency)
+        super()._fail(error, tell_partner=tell_partner)
