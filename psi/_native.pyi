@@ -106,18 +106,19 @@ def solve_logarithms(backend: str, table: Buffer, elements: Buffer, bound: int) 
 _Digests = tuple[Buffer, Buffer, Buffer]
 _AllDigests = tuple[Buffer, Buffer, Buffer, Buffer, Buffer]
 
-def shuffle_commit(backend: str, mask_key: Buffer, rows: Buffer) -> bytes: ...
-def shuffle_permute(backend: str, mask_key: Buffer, w1: Buffer, rows: Buffer) -> bytes: ...
+def shuffle_commit(backend: str, mask_key: Buffer, rows: Buffer) -> tuple[bytes, bytes]: ...
+def shuffle_permute(backend: str, mask_key: Buffer, w1: Buffer, rows: Buffer, bases: Buffer) -> tuple[bytes, bytes]: ...
 def shuffle_absorb(
     backend: str,
     mask_key: Buffer,
     digests: tuple[Buffer, Buffer],
     columns: int,
-    rows: Buffer,
+    rows: tuple[Buffer, Buffer],
+    bases: Buffer,
+    secret_key: Buffer,
     randomness_key: Buffer,
     state: Buffer,
     first: int,
-    before: Buffer,
     after: Buffer,
 ) -> bytes: ...
 def shuffle_close(
@@ -128,10 +129,10 @@ def shuffle_close(
     public_key: Buffer,
     joint_key_or_none: Buffer,
 ) -> bytes: ...
-def shuffle_relate(mask_key: Buffer, digests: _Digests, rows: Buffer) -> bytes: ...
+def shuffle_relate(mask_key: Buffer, digests: _Digests, rows: tuple[Buffer, Buffer]) -> bytes: ...
 def shuffle_answer(mask_key: Buffer, count: int, digests: _Digests, state: Buffer, secret_key: Buffer) -> bytes: ...
 def shuffle_respond(
-    mask_key: Buffer, digests: _Digests, rows: Buffer, first: int, count: int, product: Buffer
+    mask_key: Buffer, digests: _Digests, rows: tuple[Buffer, Buffer], first: int, count: int, product: Buffer
 ) -> tuple[bytes, bytes]: ...
 def shuffle_check_opening(opening: Buffer, with_ciphertexts: bool) -> None: ...
 def shuffle_verify(

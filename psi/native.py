@@ -434,32 +434,33 @@ def solve_logarithms(table: Buffer, elements: Buffer, bound: int, *, backend: st
 # The passes of psi.shuffle. What one returns as state, the next takes; b"" is the state before the first row.
 
 
-def shuffle_commit(mask_key: Buffer, permutation: Buffer) -> bytes:
-    """C, T_d, T_delta."""
+def shuffle_commit(mask_key: Buffer, permutation: Buffer) -> tuple[bytes, bytes]:
+    """C, T_d, T_delta; and the bases H_i, n x 32."""
     with _errors():
         return _native.shuffle_commit(_selected(), mask_key, permutation)
 
 
-def shuffle_permute(mask_key: Buffer, w1: Buffer, permutation: Buffer) -> bytes:
-    """D."""
+def shuffle_permute(mask_key: Buffer, w1: Buffer, permutation: Buffer, bases: Buffer) -> tuple[bytes, bytes]:
+    """D; and the permuted weights e_pi(i), n x 24."""
     with _errors():
-        return _native.shuffle_permute(_selected(), mask_key, w1, permutation)
+        return _native.shuffle_permute(_selected(), mask_key, w1, permutation, bases)
 
 
 def shuffle_absorb(
     mask_key: Buffer,
     digests: tuple[Buffer, Buffer],
     columns: int,
-    permutation: Buffer,
-    randomness_key: Buffer,
+    permuted: tuple[Buffer, Buffer],
+    bases: Buffer,
+    keys: tuple[Buffer, Buffer],
     state: Buffer,
     first: int,
-    rows: tuple[Buffer, Buffer],
+    after: Buffer,
 ) -> bytes:
-    """The prover's state after more rows."""
+    """The prover's state after more rows; `permuted` is the permutation and the permuted weights."""
     with _errors():
         return _native.shuffle_absorb(
-            _selected(), mask_key, digests, columns, permutation, randomness_key, state, first, *rows
+            _selected(), mask_key, digests, columns, permuted, bases, *keys, state, first, after
         )
 
 
@@ -471,10 +472,10 @@ def shuffle_close(
         return _native.shuffle_close(mask_key, count, state, secret_key, public_key, joint_key)
 
 
-def shuffle_relate(mask_key: Buffer, digests: tuple[Buffer, Buffer, Buffer], permutation: Buffer) -> bytes:
+def shuffle_relate(mask_key: Buffer, digests: tuple[Buffer, Buffer, Buffer], permuted: tuple[Buffer, Buffer]) -> bytes:
     """V_1, V_0."""
     with _errors():
-        return _native.shuffle_relate(mask_key, digests, permutation)
+        return _native.shuffle_relate(mask_key, digests, permuted)
 
 
 def shuffle_answer(
@@ -488,14 +489,14 @@ def shuffle_answer(
 def shuffle_respond(
     mask_key: Buffer,
     digests: tuple[Buffer, Buffer, Buffer],
-    permutation: Buffer,
+    permuted: tuple[Buffer, Buffer],
     first: int,
     count: int,
     product: Buffer,
 ) -> tuple[bytes, bytes]:
     """f_i and g_i, and the secret product p after them."""
     with _errors():
-        return _native.shuffle_respond(mask_key, digests, permutation, first, count, product)
+        return _native.shuffle_respond(mask_key, digests, permuted, first, count, product)
 
 
 def shuffle_check_opening(opening: Buffer, with_ciphertexts: bool) -> None:

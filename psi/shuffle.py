@@ -1,11 +1,11 @@
 """The proof of a shuffle: one list is another, multiplied by one scalar, permuted, and its ciphertexts re-randomized.
 
 docs/shuffle-proof.md has the statement, the protocol and the argument; names in comments are its. Every stage is a
-frozen value and a step returns its successor, so that each is a pure job; none needs more memory than its rows, the
-permutation and a few tens of megabytes.
+frozen value and a step returns its successor, so that each is a pure job; none needs more memory than its rows, 60
+bytes for each row of the list, and a few tens of megabytes.
 
     committed = ShuffleProver(statement, ...).commit()
-    for each chunk: committed = committed.absorb(before_rows, after_rows)
+    for each chunk: committed = committed.absorb(after_rows)
     proof = committed.close()                               # send proof.opening
     for each frame: responses, proof = proof.respond(count)     # send responses
 
@@ -187,10 +187,10 @@ class ShuffleProver:
         Cost: two passes over the permutation, none over rows; about half of the proof's time.
         """
         key = self._mask_key()
-        commitments = native.shuffle_commit(key, self.permutation)
+        commitments, bases = native.shuffle_commit(key, self.permutation)
         digests = _Digests.of_weights(self.statement, commitments)
-        permuted = native.shuffle_permute(key, digests.w1, self.permutation)
-        return ShuffleCommitted(self, digests.permuted(permuted), commitments + permuted)
+        permuted, weights = native.shuffle_permute(key, digests.w1, self.permutation, bases)
+        return ShuffleCommitted(self, digests.permuted(permuted), commitments + permuted, bases, weights)
 
     def _mask_key(self) -> bytes:
         """A key that no other statement has, so that no mask hides two numbers."""
@@ -199,35 +199,37 @@ class ShuffleProver:
 
 @dataclass(frozen=True, slots=True)
 class ShuffleCommitted:
-    """A prover that is reading both lists. Made by ``ShuffleProver.commit``."""
+    """A prover that is reading the shuffled list. Made by ``ShuffleProver.commit``; holds 56 bytes a row."""
 
     prover: ShuffleProver
     _digests: _Digests
     _commitments: bytes
+    _bases: bytes = field(repr=False)
+    _weights: bytes = field(repr=False)
     _rows: int = 0
     _state: bytes = field(default=b"", repr=False)
 
-    def absorb(self, before_rows: Buffer, after_rows: Buffer) -> ShuffleCommitted:
-        """Take the next rows of both lists, the same number of each, in any chunks.
+    def absorb(self, after_rows: Buffer) -> ShuffleCommitted:
+        """Take the next rows of the shuffled list, in any chunks.
 
         Raises:
-            ElementError: an element that is not canonical, or the identity; the message says in which list, ``index``
-                is its row in this chunk.
-            LengthError: rows that are cut, too many, or not the same number.
+            ElementError: an element that is not canonical, or the identity; ``index`` is its row in this chunk.
+            LengthError: rows that are cut, or too many.
 
         Security: constant time in permutation and keys.
         """
         prover, statement = self.prover, self.prover.statement
-        count = statement._rows_in("rows before", before_rows, self._rows)
+        count = statement._rows_in("rows after", after_rows, self._rows)
         state = native.shuffle_absorb(
             prover._mask_key(),
             (self._digests.w1, self._digests.w2),
             statement.columns,
-            prover.permutation,
-            prover.randomness_key,
+            (prover.permutation, self._weights),
+            self._bases,
+            (prover.secret_key, prover.randomness_key),
             self._state,
             self._rows,
-            (before_rows, after_rows),
+            after_rows,
         )
         return replace(self, _rows=self._rows + count, _state=state)
 
@@ -249,7 +251,8 @@ class ShuffleCommitted:
             key, statement.count, self._state, prover.secret_key, statement.public_key, statement.joint_key
         )
         digests = self._digests.chain(chain)
-        related = native.shuffle_relate(key, (digests.w1, digests.w2, digests.w3), prover.permutation)
+        permuted = (prover.permutation, self._weights)
+        related = native.shuffle_relate(key, (digests.w1, digests.w2, digests.w3), permuted)
         digests = digests.challenge(related)
         answers = native.shuffle_answer(
             key, statement.count, (digests.w1, digests.w2, digests.w4), self._state, prover.secret_key
@@ -258,16 +261,17 @@ class ShuffleCommitted:
         opening = self._commitments + chain[:of_elements] + related + answers[:of_ciphertexts]
         if statement.columns:
             opening += chain[of_elements:] + answers[of_ciphertexts:]
-        return ShuffleProof(prover, digests, opening)
+        return ShuffleProof(prover, digests, opening, self._weights)
 
 
 @dataclass(frozen=True, slots=True)
 class ShuffleProof:
-    """A proof whose opening is complete. Made by ``ShuffleCommitted.close``."""
+    """A proof whose opening is complete. Made by ``ShuffleCommitted.close``; holds 24 bytes a row."""
 
     prover: ShuffleProver
     _digests: _Digests
     opening: bytes
+    _weights: bytes = field(repr=False)
     _rows: int = 0
     _product: bytes = field(default=_ONE, repr=False)
 
@@ -284,7 +288,7 @@ class ShuffleProof:
         responses, product = native.shuffle_respond(
             self.prover._mask_key(),
             (digests.w1, digests.w2, digests.w4),
-            self.prover.permutation,
+            (self.prover.permutation, self._weights),
             self._rows,
             count,
             self._product,

@@ -30,20 +30,19 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Absorb:
-    """The next rows of both lists, into the proof."""
+    """The next rows of the shuffled list, into the proof."""
 
     committed: ShuffleCommitted
-    before: bytes = field(repr=False)
     after: bytes = field(repr=False)
     row_bytes: int
 
     def run(self) -> ShuffleCommitted:
-        return self.committed.absorb(self.before, jobs.unnumbered(self.after, self.row_bytes)[0])
+        return self.committed.absorb(jobs.unnumbered(self.after, self.row_bytes)[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The proof's opening is complete when both lists have been read."""
+    """The proof's opening is complete when the shuffled list has been read."""
 
     committed: ShuffleCommitted
 
@@ -183,11 +182,8 @@ class Shuffle:
         in_turn(frames([self._targets], self._plan.row_bytes), self._absorb, self._close)
 
     def _absorb(self, span: Span, done: Callable[[], None]) -> None:
-        def with_before(before: bytes) -> None:
-            self._read("shuffled", self._numbered_bytes, span, lambda after: compute(before, after))
-
-        def compute(before: bytes, after: bytes) -> None:
-            job = Absorb(self._committed, before, after, self._plan.row_bytes)
+        def compute(after: bytes) -> None:
+            job = Absorb(self._committed, after, self._plan.row_bytes)
             self._drive.do(partial(Compute, job=job), absorbed)
 
         def absorbed(committed: ShuffleCommitted) -> None:
@@ -195,7 +191,7 @@ class Shuffle:
             self._drive.advance(span.count)
             done()
 
-        self._read("targets", self._plan.row_bytes, span, with_before)
+        self._read("shuffled", self._numbered_bytes, span, compute)
 
     def _close(self) -> None:
         self._drive.do(partial(Compute, job=Close(self._committed)), self._open)

@@ -207,8 +207,8 @@ def shuffle_statement(given: dict[str, Any]) -> tuple[ShuffleStatement, bytes, b
 
 
 def prove_shuffle(**given: Any) -> Values:
-    statement, before, after = shuffle_statement(given)
-    proof = ShuffleProver(statement, **given).commit().absorb(before, after).close()
+    statement, _, after = shuffle_statement(given)
+    proof = ShuffleProver(statement, **given).commit().absorb(after).close()
     return {"opening": proof.opening, "responses": rows(proof.respond(statement.count)[0], RESPONSE_BYTES)}
 
 

@@ -9,7 +9,7 @@ use super::buffers::{Buffer, raised};
 use super::{detached, filled, same_count};
 use crate::backend::{self, Backend, Bytes32, Bytes64, PublicKeyTable};
 use crate::error::Error;
-use crate::shuffle::{self, Check, Encoded, Masks, Opening, Prover, Relation, Rows, Verifier, Weights};
+use crate::shuffle::{self, Check, Masks, Opening, Prover, Relation, Rows, Verifier, Weights, Witness};
 
 /// Row numbers, each below their count.
 fn permutation(buffer: &Buffer) -> PyResult<Zeroizing<Vec<u32>>> {
@@ -44,7 +44,7 @@ fn joint_key(buffer: &Buffer) -> PyResult<Option<PublicKeyTable>> {
 fn prover(state: &Buffer) -> PyResult<Prover> {
     match state.rows("state")? {
         [] => Ok(Prover::default()),
-        rows => Prover::decode(Encoded::new(rows)).map_err(raised),
+        rows => Prover::decode(rows).map_err(raised),
     }
 }
 
@@ -64,18 +64,25 @@ fn chosen(backend: &str) -> PyResult<&'static dyn Backend> {
     backend::by_name(backend).map_err(raised)
 }
 
+/// Returns (C, T_d, T_delta; the bases, 32 bytes a row).
 #[pyfunction]
 pub fn shuffle_commit<'py>(
     py: Python<'py>,
     backend: &str,
     mask_key: Buffer,
     rows: Buffer,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let (backend, rows) = (chosen(backend)?, permutation(&rows)?);
     let masks = masks(&mask_key, rows.len())?;
-    Ok(bytes(py, &detached(py, || shuffle::commit(backend, &masks, &rows))?))
+    let mut commitments = [[0; 32]; 3];
+    let bases = filled(py, rows.len(), |out| {
+        commitments = shuffle::commit(backend, &masks, &rows, out)?;
+        Ok(())
+    })?;
+    Ok((bytes(py, &commitments), bases))
 }
 
+/// Returns (D; the permuted weights, 24 bytes a row).
 #[pyfunction]
 pub fn shuffle_permute<'py>(
     py: Python<'py>,
@@ -83,11 +90,27 @@ pub fn shuffle_permute<'py>(
     mask_key: Buffer,
     w1: Buffer,
     rows: Buffer,
-) -> PyResult<Bound<'py, PyBytes>> {
+    bases: Buffer,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let (backend, rows) = (chosen(backend)?, permutation(&rows)?);
     let masks = masks(&mask_key, rows.len())?;
-    let w1: &Bytes64 = w1.row("digest")?;
-    Ok(bytes(py, &[detached(py, || shuffle::permute(backend, &masks, w1, &rows))?]))
+    let (w1, bases): (&Bytes64, _) = (w1.row("digest")?, bases.rows("bases")?);
+    same_count("bases", rows.len(), bases.len())?;
+    let mut commitment = [[0; 32]];
+    let permuted = filled(py, rows.len(), |out| {
+        commitment = [shuffle::permute(backend, &masks, w1, &rows, bases, out)?];
+        Ok(())
+    })?;
+    Ok((bytes(py, &commitment), permuted))
+}
+
+/// Permuted rows, and the weights that they got.
+type Permuted = (Buffer, Buffer);
+
+fn permuted(rows: &Permuted, count: usize) -> PyResult<&[[u8; 24]]> {
+    let weights = rows.1.rows("permuted weights")?;
+    same_count("permuted weights", count, weights.len())?;
+    Ok(weights)
 }
 
 #[pyfunction]
@@ -98,23 +121,28 @@ pub fn shuffle_absorb<'py>(
     mask_key: Buffer,
     digests: (Buffer, Buffer),
     columns: usize,
-    rows: Buffer,
+    rows: Permuted,
+    bases: Buffer,
+    secret_key: Buffer,
     randomness_key: Buffer,
     state: Buffer,
     first: usize,
-    before: Buffer,
     after: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (backend, rows, mut prover) = (chosen(backend)?, permutation(&rows)?, prover(&state)?);
-    let masks = masks(&mask_key, rows.len())?;
+    let (backend, mut prover) = (chosen(backend)?, prover(&state)?);
+    let permutation = permutation(&rows.0)?;
+    let permuted = permuted(&rows, permutation.len())?;
+    let masks = masks(&mask_key, permutation.len())?;
     let weights = weights(&digests.0, &digests.1, columns)?;
-    let before = Rows::new("rows before", before.bytes(), columns).map_err(raised)?;
+    let bases = bases.rows("bases")?;
+    same_count("bases", permutation.len(), bases.len())?;
     let after = Rows::new("rows after", after.bytes(), columns).map_err(raised)?;
-    same_count("rows after", before.len(), after.len())?;
-    within(rows.len(), first, before.len())?;
-    let relation = Relation { masks: &masks, weights: &weights, permutation: &rows };
+    within(permutation.len(), first, after.len())?;
+    let secret = secret_key.stream_key()?.scalar(0).map_err(raised)?;
     let randomness = if columns > 0 { Some(randomness_key.stream_key()?) } else { None };
-    detached(py, || prover.absorb(backend, &relation, randomness.as_ref(), first, before, after))?;
+    let relation = Relation { masks: &masks, weights: &weights, permutation: &permutation, permuted };
+    let witness = Witness { bases, secret, randomness };
+    detached(py, || prover.absorb(backend, &relation, &witness, first, after))?;
     Ok(bytes(py, &prover.encode()))
 }
 
@@ -141,12 +169,13 @@ pub fn shuffle_relate<'py>(
     py: Python<'py>,
     mask_key: Buffer,
     digests: (Buffer, Buffer, Buffer),
-    rows: Buffer,
+    rows: Permuted,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let rows = permutation(&rows)?;
-    let (masks, weights) = (masks(&mask_key, rows.len())?, weights(&digests.0, &digests.1, 0)?);
+    let permutation = permutation(&rows.0)?;
+    let permuted = permuted(&rows, permutation.len())?;
+    let (masks, weights) = (masks(&mask_key, permutation.len())?, weights(&digests.0, &digests.1, 0)?);
     let z = challenge(&digests.2)?;
-    let relation = Relation { masks: &masks, weights: &weights, permutation: &rows };
+    let relation = Relation { masks: &masks, weights: &weights, permutation: &permutation, permuted };
     Ok(bytes(py, &detached(py, || relation.commit(&z))?))
 }
 
@@ -172,16 +201,17 @@ pub fn shuffle_respond<'py>(
     py: Python<'py>,
     mask_key: Buffer,
     digests: (Buffer, Buffer, Buffer),
-    rows: Buffer,
+    rows: Permuted,
     first: usize,
     count: usize,
     product: Buffer,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let (rows, product) = (permutation(&rows)?, product.scalar()?);
-    let (masks, weights) = (masks(&mask_key, rows.len())?, weights(&digests.0, &digests.1, 0)?);
+    let (permutation, product) = (permutation(&rows.0)?, product.scalar()?);
+    let permuted = permuted(&rows, permutation.len())?;
+    let (masks, weights) = (masks(&mask_key, permutation.len())?, weights(&digests.0, &digests.1, 0)?);
     let gamma = challenge(&digests.2)?;
-    within(rows.len(), first, count)?;
-    let relation = Relation { masks: &masks, weights: &weights, permutation: &rows };
+    within(permutation.len(), first, count)?;
+    let relation = Relation { masks: &masks, weights: &weights, permutation: &permutation, permuted };
     let mut after = Zeroizing::new(Scalar::ZERO);
     let responses = filled(py, count, |out| {
         *after = relation.respond(&gamma, first, &product, out)?;

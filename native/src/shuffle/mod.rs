@@ -13,7 +13,7 @@ use curve25519_dalek::ristretto::CompressedRistretto;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::Zeroizing;
 
-pub use self::prover::{Masks, Prover, Relation, answers, close, commit, permute};
+pub use self::prover::{Masks, Prover, Relation, Witness, answers, close, commit, permute};
 pub use self::verifier::{Check, Opening, Verifier};
 
 use crate::backend::{Bytes32, Bytes64};
@@ -70,24 +70,10 @@ impl Weights {
             .map_err(|rejected| rejected.in_list("weights"))
     }
 
-    /// m_i = t_pi(i)
-    fn permuted(&self, permutation: &[u32]) -> Zeroizing<Vec<Scalar>> {
-        let mut weights = Zeroizing::new(Vec::with_capacity(permutation.len()));
-        for_each_permuted(&self.rows, permutation, |weight, row| {
-            weights.push(scalar_of_192(&weight) + Scalar::from(2 * u64::from(row) + 1) * self.y);
-        });
-        weights
+    /// t of one row, given its e.
+    fn of_row(&self, weight: &[u8; 24], row: u32) -> Scalar {
+        scalar_of_192(weight) + Scalar::from(2 * u64::from(row) + 1) * self.y
     }
-}
-
-/// e_pi(i) and pi(i), for each row.
-fn for_each_permuted(rows: &StreamKey, permutation: &[u32], mut each: impl FnMut([u8; 24], u32)) {
-    let mut permutation_again = permutation.iter();
-    rows.for_each_block_of(permutation, |block| {
-        if let Some(&row) = permutation_again.next() {
-            each(odd(block), row);
-        }
-    });
 }
 
 /// The first 192 bits of a block, the lowest bit set.
@@ -207,10 +193,10 @@ fn powers(z: &Scalar, row: usize) -> impl Iterator<Item = Scalar> {
 }
 
 /// Elements and scalars, as a step hands them to its successor: 32 bytes each.
-pub struct Encoded<'a>(&'a [Bytes32]);
+struct Encoded<'a>(&'a [Bytes32]);
 
 impl<'a> Encoded<'a> {
-    pub fn new(rows: &'a [Bytes32]) -> Self {
+    fn new(rows: &'a [Bytes32]) -> Self {
         Self(rows)
     }
 

@@ -7,8 +7,8 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::Zeroizing;
 
 use super::{
-    Encoded, MAX_ROWS, Numbers, Rows, Weights, for_each_permuted, generators, halves, of_columns, powers,
-    rounds, row_of, value_base,
+    Encoded, MAX_ROWS, Numbers, Rows, Weights, generators, halves, odd, of_columns, powers, rounds, row_of,
+    value_base,
 };
 use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
 use crate::error::{Error, Rejected};
@@ -59,7 +59,7 @@ impl Masks {
     }
 
     /// d_i and delta_i; the last delta is zero.
-    fn of_rows(&self, rows: Range<usize>) -> Result<(Secrets, Secrets), Rejected> {
+    fn of_rows(&self, rows: Range<usize>) -> (Secrets, Secrets) {
         let mut weights = Zeroizing::new(Vec::with_capacity(rows.len()));
         let mut chain = Zeroizing::new(Vec::with_capacity(rows.len()));
         self.key.for_each_block(FIRST_ROW + 2 * rows.start as u64, 2 * rows.len(), |block| {
@@ -71,32 +71,37 @@ impl Masks {
         {
             *last = Scalar::ZERO;
         }
-        Ok((weights, chain))
+        (weights, chain)
     }
 
     /// delta_(i - 1) for the first of some rows, zero for row 0.
-    fn chain_before(&self, row: usize) -> Result<Zeroizing<Scalar>, Rejected> {
+    fn chain_before(&self, row: usize) -> Zeroizing<Scalar> {
         if row == 0 {
-            return Ok(Zeroizing::new(Scalar::ZERO));
+            return Zeroizing::new(Scalar::ZERO);
         }
-        let (_, chain) = self.of_rows(row - 1..row)?;
-        Ok(Zeroizing::new(chain[0]))
+        Zeroizing::new(self.of_rows(row - 1..row).1[0])
     }
 }
 
-/// C, T_d and T_delta.
-pub fn commit(backend: &dyn Backend, masks: &Masks, permutation: &[u32]) -> Result<[Bytes32; 3], Error> {
+/// The bases H_i of all rows, into `bases`; C, T_d and T_delta.
+pub fn commit(
+    backend: &dyn Backend,
+    masks: &Masks,
+    permutation: &[u32],
+    bases: &mut [Bytes32],
+) -> Result<[Bytes32; 3], Error> {
     let dst = generators();
+    parallel::blocks(bases, |rows, out| backend.hash_to_group(Numbers::new(rows).items(), &dst, out))
+        .map_err(|rejected| rejected.in_list("bases"))?;
     let sums: [_; 3] = parallel::sums(permutation.len(), |rows| {
-        let numbers = Numbers::new(rows.clone());
-        let (weights, chain) = masks.of_rows(rows.clone())?;
-        let odd: Zeroizing<Vec<u32>> =
-            Zeroizing::new(permutation[rows].iter().map(|row| 2 * row + 1).collect());
+        let (weights, chain) = masks.of_rows(rows.clone());
+        let odd: Vec<u32> = permutation[rows.clone()].iter().map(|row| 2 * row + 1).collect();
+        let odd = Zeroizing::new(odd);
         let lists =
             [SecretWeights::Odd32(&odd), SecretWeights::Scalars(&weights), SecretWeights::Scalars(&chain)];
-        backend.secret_sums(&lists, Bases::Hashed(numbers.items(), &dst))
+        backend.secret_sums(&lists, Bases::Elements(&bases[rows]))
     })
-    .map_err(|rejected| rejected.in_list("masks"))?;
+    .map_err(|rejected| rejected.in_list("bases"))?;
     let blinds = [Blind::Permutation, Blind::MasksOfWeights, Blind::MasksOfChain];
     let mut commitments = [[0; 32]; 3];
     for ((commitment, sum), blind) in commitments.iter_mut().zip(sums).zip(blinds) {
@@ -105,21 +110,31 @@ pub fn commit(backend: &dyn Backend, masks: &Masks, permutation: &[u32]) -> Resu
     Ok(commitments)
 }
 
-/// D.
+/// e_pi(i) for each row, into `permuted`; D.
 pub fn permute(
     backend: &dyn Backend,
     masks: &Masks,
     w1: &Bytes64,
     permutation: &[u32],
+    bases: &[Bytes32],
+    permuted: &mut [[u8; 24]],
 ) -> Result<Bytes32, Error> {
-    let (dst, (weights, _)) = (generators(), halves(w1));
-    let [sum] = parallel::sums(permutation.len(), |rows| {
-        let numbers = Numbers::new(rows.clone());
-        let mut permuted = Zeroizing::new(Vec::with_capacity(rows.len()));
-        for_each_permuted(&weights, &permutation[rows], |weight, _| permuted.push(weight));
-        backend.secret_sums(&[SecretWeights::Odd192(&permuted)], Bases::Hashed(numbers.items(), &dst))
+    let (weights, _) = halves(w1);
+    parallel::blocks(permuted, |rows, out| {
+        let mut out = out.iter_mut();
+        weights.for_each_block_of(&permutation[rows], |block| {
+            if let Some(out) = out.next() {
+                *out = odd(block);
+            }
+        });
+        Ok(())
     })
     .map_err(|rejected| rejected.in_list("weights"))?;
+    let [sum] = parallel::sums(permutation.len(), |rows| {
+        let weights = SecretWeights::Odd192(&permuted[rows.clone()]);
+        backend.secret_sums(&[weights], Bases::Elements(&bases[rows]))
+    })
+    .map_err(|rejected| rejected.in_list("bases"))?;
     Ok((sum + RistrettoPoint::mul_base(&*masks.blind(Blind::Permuted)?)).compress().0)
 }
 
@@ -128,14 +143,19 @@ pub struct Relation<'a> {
     pub masks: &'a Masks,
     pub weights: &'a Weights,
     pub permutation: &'a [u32],
+    /// e_pi(i)
+    pub permuted: &'a [[u8; 24]],
 }
 
 impl Relation<'_> {
     /// m_i for some rows, and p_(i-1) with one more, the last p_i.
-    fn chain(&self, rows: Range<usize>, before: &Scalar) -> Result<(Secrets, Secrets), Rejected> {
-        let permutation = &self.permutation[rows];
-        let permuted =
-            parallel::scalars(permutation.len(), |part| Ok(self.weights.permuted(&permutation[part])))?;
+    fn chain(&self, rows: Range<usize>, before: &Scalar) -> Result<(Secrets, Secrets), Error> {
+        let permuted = parallel::scalars(rows.len(), |part| {
+            let part = rows.start + part.start..rows.start + part.end;
+            let rows = self.permuted[part.clone()].iter().zip(&self.permutation[part]);
+            Ok(Zeroizing::new(rows.map(|(weight, row)| self.weights.of_row(weight, *row)).collect()))
+        })
+        .map_err(|rejected| rejected.in_list("weights"))?;
         let mut products = Zeroizing::new(Vec::with_capacity(permuted.len() + 1));
         let mut product = Zeroizing::new(*before);
         products.push(*product);
@@ -151,11 +171,10 @@ impl Relation<'_> {
         let (mut linear, mut constant) = (Zeroizing::new(Scalar::ZERO), Zeroizing::new(Scalar::ZERO));
         let mut before = Zeroizing::new(Scalar::ONE);
         for rows in rounds(self.permutation.len(), 1) {
-            let (permuted, products) =
-                self.chain(rows.clone(), &before).map_err(|rejected| rejected.in_list("weights"))?;
+            let (permuted, products) = self.chain(rows.clone(), &before)?;
             let parts = parallel::collect(rows.len(), |part| {
                 let at = rows.start + part.start..rows.start + part.end;
-                self.coefficients(z, at, &permuted[part.clone()], &products[part])
+                Ok(self.coefficients(z, at, &permuted[part.clone()], &products[part]))
             })
             .map_err(|rejected| rejected.in_list("masks"))?;
             for part in parts {
@@ -178,9 +197,9 @@ impl Relation<'_> {
         rows: Range<usize>,
         permuted: &[Scalar],
         products: &[Scalar],
-    ) -> Result<(Scalar, Scalar), Rejected> {
-        let (of_weights, of_chain) = self.masks.of_rows(rows.clone())?;
-        let mut before = self.masks.chain_before(rows.start)?;
+    ) -> (Scalar, Scalar) {
+        let (of_weights, of_chain) = self.masks.of_rows(rows.clone());
+        let mut before = self.masks.chain_before(rows.start);
         let (mut linear, mut constant) = (Scalar::ZERO, Scalar::ZERO);
         for (index, power) in powers(z, rows.start).take(rows.len()).enumerate() {
             let factor = permuted[index] - self.weights.x;
@@ -189,7 +208,7 @@ impl Relation<'_> {
             constant -= power * *before * of_weights[index];
             *before = of_chain[index];
         }
-        Ok((linear, constant))
+        (linear, constant)
     }
 
     /// f_i and g_i for some rows, given p before them; and p after them.
@@ -203,11 +222,10 @@ impl Relation<'_> {
         let mut before = Zeroizing::new(*before);
         for round in rounds(out.len(), 1) {
             let rows = first + round.start..first + round.end;
-            let (permuted, products) =
-                self.chain(rows.clone(), &before).map_err(|rejected| rejected.in_list("weights"))?;
+            let (permuted, products) = self.chain(rows.clone(), &before)?;
             parallel::blocks(&mut out[round], |part, out| {
                 let (of_weights, of_chain) =
-                    self.masks.of_rows(rows.start + part.start..rows.start + part.end)?;
+                    self.masks.of_rows(rows.start + part.start..rows.start + part.end);
                 for (index, (out, row)) in out.iter_mut().zip(part).enumerate() {
                     let (f, g) = out.split_at_mut(32);
                     f.copy_from_slice((gamma * permuted[row] + of_weights[index]).as_bytes());
@@ -222,12 +240,21 @@ impl Relation<'_> {
     }
 }
 
+/// What else the rows are absorbed with.
+pub struct Witness<'a> {
+    /// H_i of all rows
+    pub bases: &'a [Bytes32],
+    /// a
+    pub secret: Zeroizing<Scalar>,
+    /// the stream of rho, where there are ciphertexts
+    pub randomness: Option<StreamKey>,
+}
+
 /// The sums over the rows that have been absorbed.
 pub struct Prover {
-    /// sum p_i H_i, sum d_i B_i, sum t_i Z_i, and of sum d_i sum mu_j E'_i,j both components
+    /// sum p_i H_i, T_B, and of sum d_i sum mu_j E'_i,j both components
     chain: RistrettoPoint,
-    after: RistrettoPoint,
-    before: RistrettoPoint,
+    elements: RistrettoPoint,
     ciphertexts: [RistrettoPoint; 2],
     /// p and q so far
     permuted: Zeroizing<Scalar>,
@@ -239,27 +266,25 @@ pub struct Prover {
 impl Default for Prover {
     fn default() -> Self {
         let zero = RistrettoPoint::identity();
-        let (permuted, randomness) = (Zeroizing::new(Scalar::ONE), Zeroizing::new(Scalar::ZERO));
         Self {
             chain: zero,
-            after: zero,
-            before: zero,
+            elements: zero,
             ciphertexts: [zero; 2],
-            permuted,
+            permuted: Zeroizing::new(Scalar::ONE),
             in_order: Scalar::ONE,
-            randomness,
+            randomness: Zeroizing::new(Scalar::ZERO),
         }
     }
 }
 
 impl Prover {
-    pub const ENCODED: usize = 8;
+    pub const ENCODED: usize = 7;
 
-    pub fn decode(mut rows: Encoded<'_>) -> Result<Self, Error> {
+    pub fn decode(rows: &[Bytes32]) -> Result<Self, Error> {
+        let mut rows = Encoded::new(rows);
         let prover = Self {
             chain: rows.point()?,
-            after: rows.point()?,
-            before: rows.point()?,
+            elements: rows.point()?,
             ciphertexts: [rows.point()?, rows.point()?],
             permuted: Zeroizing::new(rows.scalar()?),
             in_order: rows.scalar()?,
@@ -271,113 +296,112 @@ impl Prover {
 
     pub fn encode(&self) -> [Bytes32; Self::ENCODED] {
         let [first, second] = self.ciphertexts;
-        let [chain, after, before, first, second] =
-            [self.chain, self.after, self.before, first, second].map(|point| point.compress().0);
+        let [chain, elements, first, second] =
+            [self.chain, self.elements, first, second].map(|point| point.compress().0);
         let (permuted, randomness) = (self.permuted.to_bytes(), self.randomness.to_bytes());
-        [chain, after, before, first, second, permuted, self.in_order.to_bytes(), randomness]
+        [chain, elements, first, second, permuted, self.in_order.to_bytes(), randomness]
     }
 
-    /// Takes the next rows of both lists, of which `first` came before. `randomness` is the stream of rho.
+    /// Takes the next rows after, of which `first` came before.
     pub fn absorb(
         &mut self,
         backend: &dyn Backend,
         relation: &Relation<'_>,
-        randomness: Option<&StreamKey>,
+        witness: &Witness<'_>,
         first: usize,
-        before: Rows<'_>,
         after: Rows<'_>,
     ) -> Result<(), Error> {
-        for round in rounds(before.len(), before.columns) {
+        // alpha / a
+        let inverse = Zeroizing::new(witness.secret.invert());
+        let ratio = Zeroizing::new(*relation.masks.blind(Blind::Key)? * *inverse);
+        for round in rounds(after.len(), after.columns) {
             let rows = first + round.start..first + round.end;
-            self.absorb_elements(backend, relation, rows.clone(), round.clone(), before, after)?;
-            if let Some(randomness) = randomness {
-                self.absorb_ciphertexts(backend, relation, randomness, rows, round, after)?;
+            let (start, after) = (round.start, after.slice(round));
+            let weights = relation.weights.in_order_of(rows.clone())?;
+            for weight in weights.iter() {
+                self.in_order *= weight - relation.weights.x;
+            }
+            let named = |rejected: Rejected| rejected.offset_by(start).in_list("rows after");
+            let permuted =
+                self.absorb_chain(backend, relation, &witness.bases[rows.clone()], rows.clone())?;
+            let (mut masks, _) = relation.masks.of_rows(rows.clone());
+            self.absorb_ciphertexts(backend, relation, &masks, after).map_err(named)?;
+            // T_B = sum d_i B_i - alpha sum t_i Z_i, where B_i = a Z_pi(i)
+            for (mask, permuted) in masks.iter_mut().zip(permuted.iter()) {
+                *mask -= *ratio * permuted;
+            }
+            self.elements += secret_sum(backend, &masks, &after.elements()).map_err(named)?;
+            if let Some(randomness) = &witness.randomness {
+                self.absorb_randomness(relation, randomness, rows, &weights)?;
             }
         }
         Ok(())
     }
 
-    fn absorb_elements(
+    /// sum p_i H_i; returns m_i.
+    fn absorb_chain(
         &mut self,
         backend: &dyn Backend,
         relation: &Relation<'_>,
+        bases: &[Bytes32],
         rows: Range<usize>,
-        round: Range<usize>,
-        before: Rows<'_>,
-        after: Rows<'_>,
-    ) -> Result<(), Error> {
-        let count = rows.len();
-        let absolute = |part: Range<usize>| rows.start + part.start..rows.start + part.end;
-        let weights = relation.weights.in_order_of(rows.clone())?;
-        for weight in weights.iter() {
-            self.in_order *= weight - relation.weights.x;
-        }
-        let (_, products) =
-            relation.chain(rows.clone(), &self.permuted).map_err(|rejected| rejected.in_list("weights"))?;
-        *self.permuted = products[count];
-
-        let dst = generators();
-        let [chain] = parallel::sums(count, |part| {
-            let numbers = Numbers::new(absolute(part.clone()));
-            let products = SecretWeights::Scalars(&products[part.start + 1..part.end + 1]);
-            backend.secret_sums(&[products], Bases::Hashed(numbers.items(), &dst))
-        })
-        .map_err(|rejected| rejected.in_list("weights"))?;
-        self.chain += chain;
-
-        let elements = before.slice(round.clone()).elements();
-        self.before += parallel::sum(count, |part| {
-            backend.vartime_scalar_sum(&weights[part.clone()], Bases::Elements(&elements[part]))
-        })
-        .map_err(|rejected| rejected.offset_by(round.start).in_list("rows before"))?;
-
-        let elements = after.slice(round.clone()).elements();
-        let [sum] = parallel::sums(count, |part| {
-            let (masks, _) = relation.masks.of_rows(absolute(part.clone()))?;
-            backend.secret_sums(&[SecretWeights::Scalars(&masks)], Bases::Elements(&elements[part]))
-        })
-        .map_err(|rejected| rejected.offset_by(round.start).in_list("rows after"))?;
-        self.after += sum;
-        Ok(())
+    ) -> Result<Secrets, Error> {
+        let (permuted, products) = relation.chain(rows, &self.permuted)?;
+        *self.permuted = products[permuted.len()];
+        self.chain +=
+            secret_sum(backend, &products[1..], bases).map_err(|rejected| rejected.in_list("bases"))?;
+        Ok(permuted)
     }
 
+    /// Both components of sum d_i sum mu_j E'_i,j.
     fn absorb_ciphertexts(
         &mut self,
         backend: &dyn Backend,
         relation: &Relation<'_>,
+        masks: &[Scalar],
+        after: Rows<'_>,
+    ) -> Result<(), Rejected> {
+        let columns = &relation.weights.columns;
+        let weights = of_columns(masks, columns);
+        for (component, sum) in self.ciphertexts.iter_mut().enumerate() {
+            *sum += secret_sum(backend, &weights, &after.components(component))
+                .map_err(|rejected| row_of(rejected, columns.len()))?;
+        }
+        Ok(())
+    }
+
+    fn absorb_randomness(
+        &mut self,
+        relation: &Relation<'_>,
         randomness: &StreamKey,
         rows: Range<usize>,
-        round: Range<usize>,
-        after: Rows<'_>,
+        weights: &[Scalar],
     ) -> Result<(), Error> {
         let columns = &relation.weights.columns;
         let scalars = randomness.window((rows.start * columns.len()) as u64, rows.len() * columns.len())?;
-        let weights = relation.weights.in_order_of(rows.clone())?;
         let parts = parallel::collect(rows.len(), |part| {
             let scalars = scalars.scalars(part.start * columns.len()..part.end * columns.len())?;
-            let of_columns =
+            let of_row =
                 |scalars: &[Scalar]| scalars.iter().zip(columns).map(|(rho, mu)| rho * mu).sum::<Scalar>();
-            let of_rows = scalars.chunks_exact(columns.len()).map(of_columns);
+            let of_rows = scalars.chunks_exact(columns.len()).map(of_row);
             Ok(of_rows.zip(&weights[part]).map(|(sum, weight)| sum * weight).sum::<Scalar>())
         })
         .map_err(|rejected| rejected.in_list("randomness"))?;
         *self.randomness += parts.iter().sum::<Scalar>();
-
-        let (masks, _) = relation.masks.of_rows(rows).map_err(|rejected| rejected.in_list("masks"))?;
-        let masks = of_columns(&masks, columns);
-        for (component, sum) in self.ciphertexts.iter_mut().enumerate() {
-            let elements = after.slice(round.clone()).components(component);
-            let [part] = parallel::sums(elements.len(), |part| {
-                let weights = SecretWeights::Scalars(&masks[part.clone()]);
-                backend.secret_sums(&[weights], Bases::Elements(&elements[part]))
-            })
-            .map_err(|rejected| {
-                row_of(rejected, columns.len()).offset_by(round.start).in_list("rows after")
-            })?;
-            *sum += part;
-        }
         Ok(())
     }
+}
+
+fn secret_sum(
+    backend: &dyn Backend,
+    weights: &[Scalar],
+    elements: &[Bytes32],
+) -> Result<RistrettoPoint, Rejected> {
+    let [sum] = parallel::sums(elements.len(), |part| {
+        let weights = SecretWeights::Scalars(&weights[part.clone()]);
+        backend.secret_sums(&[weights], Bases::Elements(&elements[part]))
+    })?;
+    Ok(sum)
 }
 
 /// P, T_B, T_K, and with a joint key both components of T_E.
@@ -394,11 +418,10 @@ pub fn close(
     if *prover.permuted != prover.in_order {
         return Err(Error::BadItems("expected a permutation, got one that repeats a row".into()));
     }
-    let alpha = masks.blind(Blind::Key)?;
     let mut commitments = vec![
         prover.chain + RistrettoPoint::mul_base(&*masks.blind(Blind::Chain)?),
-        prover.after - prover.before * *alpha,
-        RistrettoPoint::mul_base(&alpha),
+        prover.elements,
+        RistrettoPoint::mul_base(&*masks.blind(Blind::Key)?),
     ];
     if let Some(joint_key) = joint_key {
         let beta = masks.blind(Blind::Ciphertexts)?;

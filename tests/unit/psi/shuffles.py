@@ -60,7 +60,7 @@ class Lists:
         committed = ShuffleProver(statement, **(keys | changed)).commit()
         for first in range(0, len(self.before), chunk):
             rows = slice(first, first + chunk)
-            committed = committed.absorb(self.before[rows].tobytes(), self.after[rows].tobytes())
+            committed = committed.absorb(self.after[rows].tobytes())
         proof = committed.close()
         opening, responses = proof.opening, b""
         for first in range(0, len(self.before), chunk):
