@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from nodes.error_table import ERRORS
+from protocol.messages import Role
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, number, rules
 
@@ -19,7 +20,8 @@ OWN, THEIRS = range(120), range(100, 300)
 # As in the harness's mandate, and its lists.
 CASE: list[str] = ["CASE-1", "EX-1", "Exercise order", "Exercise control"]
 LABELS: set[str] = {
-    *("requester", "responder", "done", "unexpected", "sent", "received", "own", "partners", "readable", "unreadable"),
+    *Role,
+    *("done", "unexpected", "sent", "received", "own", "partners", "readable", "unreadable"),
     *("home", "registry", "spool", "results", "active", "suspended", "removed"),
 }
 
