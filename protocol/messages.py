@@ -179,7 +179,8 @@ class Aggregate:
         unit: minor units of the currency per unit summed; 0 for a count.
         low, high: what an identifier's value in a category is clipped to, in units.
         per_person: at most so many identifiers of one person count.
-        minimum: smallest count that may be told; the data owner's own, where stricter, applies.
+        minimum: smallest number of persons of whom a count may be told, so the smallest count is `per_person` times
+            this; the data owner's own, where stricter, applies.
         epsilon_millis: noise asked for, in thousandths of epsilon, per figure; 0 for none; likewise.
     """
 

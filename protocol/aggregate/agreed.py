@@ -74,6 +74,10 @@ class Plan:
         """No honest total is larger, in absolute value, noise included."""
         return largest(self.aggregate, sum(self.asked_sizes), terms.epsilon_millis)
 
+    def least(self, terms: Terms) -> int:
+        """The smallest count that may be told: that many persons, should each of them count as often as one may."""
+        return terms.minimum * self.aggregate.per_person
+
     def spent_millis(self, terms: Terms) -> int:
         """What all figures together spend: one person can be in every category, and in count and total."""
         return terms.epsilon_millis * self.categories * (2 if self.query is Query.SUM else 1)

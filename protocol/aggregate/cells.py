@@ -63,7 +63,7 @@ def decode(rows: bytes, plan: Plan, terms: Terms) -> Table:
     for tells, count, *sealed in row.iter_unpack(rows):
         if tells not in (0, 1) or (count and not tells):
             raise CellsError("expected a cell that tells a count or nothing")
-        if tells and (count + terms.rounding // 2 < terms.minimum or (terms.rounding and count % terms.rounding)):
+        if tells and (count + terms.rounding // 2 < plan.least(terms) or (terms.rounding and count % terms.rounding)):
             raise CellsError("expected a count as the terms have it: no smaller than the minimum, and rounded")
         counts.append(count if tells else None)
         rest += sealed

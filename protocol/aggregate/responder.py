@@ -96,7 +96,7 @@ class AggregateResponder(Responder):
             raise CellsError("expected in each category at most as many as are shared, got another count")
         noisy = [count + noise for count, noise in zip(counts, self._noise[0], strict=True)]
         self._counts = counts
-        self._told = told(noisy, self.terms.minimum)
+        self._told = told(noisy, self._plan.least(self.terms))
         self._seal(cells.table_of(noisy, self._told, self.terms))
 
     def _seal(self, counts: tuple[int | None, ...]) -> None:

@@ -17,6 +17,7 @@ from psi.noise import noise_tail
 MAX_TOTAL: Final = 2**47 - 1  # docs/protocol.md, "Additive ElGamal": what the discrete logarithm is solved for
 MAX_PER_PERSON: Final = 64
 MAX_FILTERS: Final = 16
+MAX_FILTER_VALUES: Final = 400  # of all filters together
 MAX_MINIMUM: Final = 1_000_000_000
 MAX_EPSILON_MILLIS: Final = 100_000
 MAX_WORD_BYTES: Final = 64  # so that 200 categories and their filters stay within a signed payload
@@ -48,6 +49,8 @@ def check_aggregate(envelope: Envelope) -> None:
     _check_categories(aggregate)
     if len(aggregate.filters) > MAX_FILTERS:
         raise EnvelopeError(f"expected at most {MAX_FILTERS} filters, got {len(aggregate.filters)}")
+    if sum(len(condition.values) for condition in aggregate.filters) > MAX_FILTER_VALUES:
+        raise EnvelopeError(f"expected at most {MAX_FILTER_VALUES} values in all filters together")
     for condition in aggregate.filters:
         _check_filter(condition)
     if not 1 <= aggregate.per_person <= MAX_PER_PERSON:

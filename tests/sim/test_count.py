@@ -97,6 +97,14 @@ def test_suppressed_or_told_the_answer_has_the_same_form_and_the_same_price(epsi
         assert [figures(run).figures[0].count for run in runs] == [None, None, 10, 20]
 
 
+@pytest.mark.parametrize(("shared", "count_told"), [(7, None), (8, 8)])
+def test_the_minimum_is_one_of_persons(shared: int, count_told: int | None) -> None:
+    """Each may be there four times."""
+    values = [bytes([i]) for i in range(shared)]
+    simulation = count({"imo": values}, {"imo": held(values)}, replace(COUNT, per_person=4, minimum=2))
+    assert figures(simulation).figures[0].count == count_told
+
+
 def test_noise_is_the_sessions_own_and_the_responder_knows_the_exact_count() -> None:
     values = [bytes([i]) for i in range(50)]
     simulation = count({"imo": values}, {"imo": held(values)}, terms=Terms(0, 100, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from protocol import effects as fx
 from protocol.aggregate.release import told
 from protocol.aggregate.terms import MAX_TOTAL
+from protocol.codec import decode_packet
 from protocol.messages import Aggregate, PacketType, Query, Terms
 from psi import ELEMENT_BYTES, group
 from psi.noise import noise_tail
@@ -142,6 +144,22 @@ def test_noise_is_on_counts_and_totals_and_both_are_charged() -> None:
     assert abs(figure.total - 6_000) <= noise_tail(1_000, 300)
     assert learned(simulation).counts == (60,)
     assert simulation.responder.acts[-1] == "charge 60 epsilon 600 exact 0"
+
+
+def test_no_two_ciphertexts_have_the_same_randomness() -> None:
+    """Of any list, row and column, of targets and of what was shuffled; and the sums are under fresh ones."""
+    lists = {"imo": [b"a", b"b", b"c"], "iban": [b"a", b"b", b"c"]}
+    theirs = {kind: {value: Record((1, 1), (5, 5)) for value in values} for kind, values in lists.items()}
+    simulation = total(lists, theirs, categorised(SUM, "x", "y"))
+    firsts: list[bytes] = []
+    for packet in (decode_packet(raw) for _, raw in simulation.trace):
+        if packet.type in (PacketType.TARGETS, PacketType.SHUFFLED):
+            rows = np.frombuffer(packet.payload, np.uint8).reshape(-1, 32 + 4 * 64)[:, 32:]
+            firsts += [half.tobytes() for half in rows.reshape(-1, 64)[:, :32]]
+        if packet.type is PacketType.SUMS:
+            firsts += [packet.payload[place : place + 32] for place in (0, 64)]
+    assert len(firsts) == 2 * 2 * 3 * 4 + 2
+    assert len(set(firsts)) == len(firsts)
 
 
 def test_the_responders_partials_of_counts_never_leave() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -68,6 +69,15 @@ def test_rounding_goes_to_the_nearest_multiple(count: int, rounding: int) -> Non
 
 def test_rounding_keeps_the_order() -> None:
     assert all(rounded(a, 7) <= rounded(b, 7) for a, b in pairwise(range(100)))
+
+
+def test_with_several_identifiers_a_person_the_least_count_grows() -> None:
+    """Five identifiers may be one person: ten persons are behind fifty at least."""
+    plan = Plan(Query.COUNT, replace(COUNT, per_person=5), (100,))
+    assert plan.least(Terms(10, 0, 0)) == 50
+    with pytest.raises(CellsError):
+        cells.decode(cells.encode(Table((49,))), plan, Terms(10, 0, 0))
+    assert cells.decode(cells.encode(Table((50,))), plan, Terms(10, 0, 0)) == Table((50,))
 
 
 COUNTING = Plan(Query.COUNT, COUNT, (5,))

@@ -65,6 +65,7 @@ def test_what_may_be_asked() -> None:
         (Query.SUM, replace(SUM, filters=(Filter("", "one-of", ("a",)),))),
         (Query.SUM, replace(SUM, filters=(Filter("offence", "one-of", ("a", "a")),))),
         (Query.SUM, replace(SUM, filters=(Filter("offence", "one-of", ("a",)),) * 17)),
+        (Query.SUM, replace(SUM, filters=(Filter("offence", "one-of", tuple(map(str, range(134)))),) * 3)),
     ],
 )
 def test_what_may_not_be_asked(query: Query, aggregate: Aggregate | None) -> None:
