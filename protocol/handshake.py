@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocol.aggregate.terms import check_aggregate, check_terms
+from protocol.aggregate.terms import check_aggregate, check_answerable
 from protocol.codec import MAX_PARTICIPANTS
 from protocol.dst import COMMIT_COIN, COMMIT_SEED, COMMIT_SNAPSHOT, SESSION_CTX, SESSION_SALT
 from protocol.errors import (
@@ -268,7 +268,7 @@ def check_accept(accept: Accept, envelope: Envelope, envelope_digest: bytes, loc
     """The requester's checks of the answer to its envelope.
 
     Raises:
-        WrongReferenceError, ProfileError, SizeError, TermsError.
+        WrongReferenceError, ProfileError, SizeError, TermsError, RangeError.
     """
     if accept.envelope_digest != envelope_digest or accept.agency != peer.agency:
         raise WrongReferenceError("expected the partner's answer to this envelope")
@@ -278,4 +278,4 @@ def check_accept(accept: Accept, envelope: Envelope, envelope_digest: bytes, loc
         raise SizeError(f"expected {len(envelope.lists)} sizes, got {len(accept.sizes)}")
     if sum(accept.sizes) > local.max_elements:
         raise SizeError(f"expected at most {local.max_elements} elements, got {sum(accept.sizes)} declared")
-    check_terms(accept.terms, envelope.aggregate)
+    check_answerable(envelope, accept.terms)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
+from protocol.aggregate.terms import check_answerable
 from protocol.codec import decode_message
 from protocol.dsse import Signer
 from protocol.dst import COMMIT_COIN, COMMIT_SEED
 from protocol.effects import Admission, Admit, ConsumeSeed, Grant, Rejection
-from protocol.errors import ProtocolError, RefusedError, RejectedError, WrongReferenceError
+from protocol.errors import ProtocolError, Reason, RefusedError, RejectedError, WrongReferenceError
 from protocol.handshake import (
     Question,
     check_accept,
@@ -151,6 +152,11 @@ class Responder(Session):
     def _on_decision(self, envelope: Envelope, packet: Packet, decision: Admission | Rejection) -> None:
         if isinstance(decision, Rejection):
             self._refuse(RejectedError(decision.reason))
+            return
+        try:
+            check_answerable(envelope, decision.terms)
+        except ProtocolError:  # by own terms, of which a refusal does not tell
+            self._refuse(RejectedError(Reason.POLICY))
             return
         self._own_sizes = decision.sizes
         self._grant = decision.grant

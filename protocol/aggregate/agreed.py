@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from protocol.aggregate.terms import asked_aggregate, check_range, largest, sensitivities
+from protocol.aggregate.terms import asked_aggregate, largest, sensitivities
 from protocol.dst import COUNT_ELEMENTS, SUM_ELEMENTS
 from protocol.errors import SizeError
 from protocol.messages import Aggregate, Envelope, Query, Role, Terms
@@ -65,10 +65,6 @@ class Plan:
         most = (1 << 32) // max(self.columns, 1)
         if max(own_sizes, default=0) > most:
             raise SizeError(f"expected at most {most} elements in a list with {self.columns} columns, got more")
-
-    def check_terms(self, terms: Terms) -> None:
-        """See that nothing overflows with the noise that will be added. Raises RangeError."""
-        check_range(self.aggregate, sum(self.asked_sizes), terms.epsilon_millis)
 
     def largest(self, terms: Terms) -> int:
         """No honest total is larger, in absolute value, noise included."""

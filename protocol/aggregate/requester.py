@@ -34,7 +34,6 @@ class AggregateRequester(Requester):
         self._partner_sizes = partner_sizes
         joint_key = self._joint_key(public_keys)
         self._plan.check_sizes(partner_sizes)
-        self._plan.check_terms(self.terms)
         ctx = self._agreed().ctx
         self._enter("shuffling", 3 * sum(partner_sizes))  # they arrive, are masked, and are proved
         self._asking.begin(ctx, partner_sizes, joint_key)

@@ -23,7 +23,6 @@ class AggregateResponder(Responder):
         self._plan = Plan.of(envelope)
         self._keys = Keys(self.secrets.seed, salt, self._plan.query, self.role)
         self._plan.check_sizes(self._own_sizes)
-        self._plan.check_terms(self.terms)
         self._answering = Answering(self, self._plan, self._keys, self._arrived, self._on_matched)
 
     @property

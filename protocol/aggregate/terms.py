@@ -116,6 +116,18 @@ def check_terms(terms: Terms | None, aggregate: Aggregate | None) -> None:
         raise TermsError(f"expected a minimum and a rounding up to {MAX_MINIMUM}")
 
 
+def check_answerable(envelope: Envelope, terms: Terms | None) -> None:
+    """See that a checked question can be answered on these terms: whether they fit it, and that with their noise, which
+    may be more than was asked for, nothing can overflow.
+
+    Raises:
+        TermsError, RangeError: by their names.
+    """
+    check_terms(terms, envelope.aggregate)
+    if terms is not None and envelope.aggregate is not None and envelope.query != Query.TOTALS:
+        check_range(envelope.aggregate, sum(entry.size for entry in envelope.lists), terms.epsilon_millis)
+
+
 def stricter(aggregate: Aggregate, minimum: int, epsilon_millis: int, rounding: int) -> Terms:
     """The terms that a data owner with these rules of its own will answer on."""
     noises = [epsilon for epsilon in (aggregate.epsilon_millis, epsilon_millis) if epsilon]

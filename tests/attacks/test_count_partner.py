@@ -258,7 +258,7 @@ def test_targets_that_are_not_what_they_must_be(change: Any, code: str) -> None:
     assert simulation.errors() == (code, "aborted-by-partner")
 
 
-@pytest.mark.parametrize("terms", [Terms(2, 0, 0), None])
+@pytest.mark.parametrize("terms", [Terms(2, 0, 0), None, Terms(3, 100_001, 0)])
 def test_looser_terms_than_were_asked_for(terms: Terms | None) -> None:
     attacker = lambda base: saying(base, PacketType.ACCEPT, lambda accept: replace(accept, terms=terms))  # noqa: E731
     assert count(responder=attacker).errors() == ("bad-terms", "aborted-by-partner")
