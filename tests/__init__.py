@@ -1,0 +1,1 @@
+import nodes  # noqa: F401, before anything imports gRPC

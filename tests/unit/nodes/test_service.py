@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -20,7 +21,7 @@ from grpc_health.v1 import health_pb2
 from nodes import identity as identity_module
 from nodes.channel import MAX_MESSAGE_BYTES, METHOD, OPTIONS, SERVICE
 from nodes.client import open_session, ping
-from nodes.errors import PartnerUnreachableError, TlsError, TurnedAwayError
+from nodes.errors import InsecureChannelError, PartnerUnreachableError, TlsError, TurnedAwayError
 from nodes.home import write_private
 from nodes.identity import target_name
 from nodes.ledger import LedgerFile
@@ -31,7 +32,7 @@ from protocol import codec, dsse
 from protocol.errors import ConnectionLostError, Reason
 from protocol.messages import Abort, PacketType
 from tests.asynchronous import asynchronous
-from tests.by_hand import END_HEADERS, HEADERS, call_headers, connection, frame
+from tests.by_hand import connection
 from tests.e2e.harness import free_port
 from tests.scene import NOW_MS, Scene, events, raw_channel, served
 
@@ -143,24 +144,49 @@ async def test_a_caller_without_a_certificate(tmp_path: Path) -> None:
 
 
 @asynchronous
-async def test_tls_1_2_is_turned_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """gRPC's server cannot be limited in the handshake, so a TLS 1.2 caller gets as far as the handler."""
+async def test_tls_1_2_ends_in_the_handshake(tmp_path: Path) -> None:
     async with served(tmp_path) as scene:
-        with caplog.at_level(logging.WARNING, "accord.service"):
-            await asyncio.to_thread(call_over_tls_1_2, scene)
-        assert "insecure-channel" in caplog.text
+
+        def call() -> None:
+            with connection(scene, scene.north, ssl.TLSVersion.TLSv1_2) as stream:
+                stream.recv(1)
+
+        with pytest.raises(OSError, match=r"TLS|SSL|reset"):
+            await asyncio.to_thread(call)
         assert events(scene.south) == ["opened", "started"]
+        await ping(scene.north.identity, scene.partner_of_north)
 
 
-def call_over_tls_1_2(scene: Scene) -> None:
-    """Open the session stream by hand."""
-    with connection(scene, scene.north, ssl.TLSVersion.TLSv1_2) as stream:
-        assert stream.version() == "TLSv1.2"
-        stream.sendall(frame(HEADERS, END_HEADERS, 1, call_headers()))
-        stream.settimeout(1)
-        with contextlib.suppress(TimeoutError):
-            while stream.recv(4096):  # SETTINGS, and trailers with the status
-                pass
+@asynchronous
+async def test_a_partners_node_that_speaks_tls_1_2_alone(tmp_path: Path) -> None:
+    """Its certificate is the right one; no word is said to it."""
+    async with served(tmp_path) as scene:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(scene.south.home.tls_certificate_file, scene.south.home.tls_key_file)
+        context.set_alpn_protocols(["h2"])
+        heard: list[bytes] = []
+
+        async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.read(24))
+            writer.close()
+
+        for highest, spoken in ((ssl.TLSVersion.TLSv1_2, 0), (ssl.TLSVersion.TLSv1_3, 1)):
+            context.maximum_version = highest
+            other = await asyncio.start_server(hear, "127.0.0.1", 0, ssl=context)
+            address = f"127.0.0.1:{other.sockets[0].getsockname()[1]}"
+            partner = scene.partner_of_north
+            with pytest.raises((TlsError, TurnedAwayError, PartnerUnreachableError, ConnectionLostError)):
+                await ping(scene.north.identity, replace(partner, file=replace(partner.file, address=address)))
+            assert (len(heard) > 0) == spoken, "the same over TLS 1.3 does reach it"
+            other.close()
+
+
+def test_a_connection_that_is_not_tls_1_3_has_no_partner() -> None:
+    """Should gRPC ever agree on it after all."""
+    for versions in ([b"TLSv1.2"], [], [b"TLSv1.3", b"TLSv1.2"]):
+        facts = {"ssl_tls_version": versions, "x509_pem_cert": [b"irrelevant"]}
+        with pytest.raises(InsecureChannelError):
+            Service._fingerprint(SimpleNamespace(auth_context=lambda facts=facts: facts))
 
 
 @asynchronous
