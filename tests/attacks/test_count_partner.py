@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import protocol
 from protocol import effects as fx
 from protocol.aggregate import jobs
 from protocol.codec import decode_packet, encode_packet
@@ -30,6 +32,7 @@ from tests.attacks.aggregates import (
 from tests.sim.aggregates import COUNT, Record, aggregate_simulation, figures
 from tests.sim.host import Simulation
 
+THREAT_MODEL = Path(protocol.__file__).parents[1] / "docs" / "threat-model.md"
 PERSON = bytes([4]) * 5
 MINE = {"imo": [bytes([i]) * 5 for i in range(9)]}
 THEIRS = {"imo": {bytes([i]) * 5: Record() for i in range(4, 20)}}
@@ -284,6 +287,25 @@ def test_cells_that_the_terms_do_not_allow(change: dict[str, bytes], code: str) 
 def test_a_key_where_there_must_be_none() -> None:
     attacker = lambda base: saying(base, PacketType.KEY, lambda key: replace(key, public_keys=(group.GENERATOR,)))  # noqa: E731
     assert count(responder=attacker).errors() == ("wrong-size", "aborted-by-partner")
+
+
+def test_a_responder_with_a_mask_per_target_learns_which_are_shared_and_this_is_outside() -> None:
+    """Nothing in a session shows it. It learns of its own targets alone, as an answer to both would tell it."""
+    own = list(THEIRS["imo"])
+
+    def masks(job: jobs.CountTargets, rows: bytes) -> bytes:
+        return b"".join(times(place, group.hash_to_group(own[place], job.dst)) for place in range(len(rows) // ROW))
+
+    simulation = count(responder=lambda base: computing(base, jobs.CountTargets, masks))
+    assert simulation.errors() == (None, None)
+    packets = [decode_packet(raw) for _, raw in simulation.trace]
+    asked, shuffled = (
+        rows_of(next(packet.payload for packet in packets if packet.type is kind), ROW)
+        for kind in (PacketType.ASKED, PacketType.SHUFFLED)
+    )
+    learned = [y for place, y in enumerate(own) if {times(place, a) for a in asked} & set(shuffled)]
+    assert learned == [y for y in own if y in MINE["imo"]]
+    assert "learns which of its identifiers are shared" in THREAT_MODEL.read_text(encoding="utf-8")
 
 
 # --- somebody on the wire

@@ -285,6 +285,13 @@ def test_partial_decryptions_of_another_session() -> None:
     assert simulation.errors() == ("aborted-by-partner", "bad-proof")
 
 
+def test_a_requester_that_withholds_its_partial_decryptions_has_paid_and_learns_nothing() -> None:
+    simulation = total(requester=lambda base: sending(base, PARTIALS, lambda _: None))
+    assert simulation.errors() == ("silent", "silent")
+    assert simulation.responder.acts[-1] == "charge 9 epsilon 0 exact 1"
+    assert CELLS not in simulation.responder.sent
+
+
 @pytest.mark.parametrize("answer", [6, -1])
 def test_counts_that_the_shared_items_cannot_have(answer: int) -> None:
     simulation = aggregate_simulation(Query.SUM, ASKED, MINE, THEIRS)
