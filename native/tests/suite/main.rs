@@ -2,6 +2,7 @@
 
 mod discrete_log;
 mod elgamal;
+mod fuzz;
 mod kernels;
 mod keystream;
 mod parallel;
