@@ -7,7 +7,7 @@
 use super::accumulator::{Accumulator, Mixed};
 use super::edwards::Extended;
 use super::field::{Fe, LIMB_BITS, load_rows};
-use super::lanes::{LANES, Mask, U64x8};
+use super::lanes::{LANES, Mask, U64x8, prefetch};
 use super::power::invert_all;
 use curve25519_dalek::Scalar;
 use zeroize::{DefaultIsZeroes, Zeroizing};
@@ -26,8 +26,21 @@ const ORDER: [u64; 5] = [0x2631a5cf5d3ed, 0xdea2f79cd6581, 0x14def9, 0x0, 0x1000
 const ALL_DIGITS_ODD: [u64; 5] =
     [0x339063f01b158, 0x6bca20ce80a6f, 0xffffff5ba4104, 0xfffffffffffff, 0x1fffffffffff];
 
-/// The odd multiples (2 j + 1) 64^i P, j = 0..31, for each window i; [coordinate][limb][j].
-pub struct Table(Vec<[[[u64; ENTRIES]; 5]; COORDINATES]>);
+/// The odd multiples (2 j + 1) 64^i P, j = 0..31, of one window i; [coordinate][limb][j].
+#[derive(Clone)]
+#[repr(align(64))]
+struct Window([[[u64; ENTRIES]; 5]; COORDINATES]);
+
+impl Window {
+    /// Asks for one of `parts` parts of the window before it is needed.
+    #[inline(always)]
+    fn prefetch(&self, part: usize, parts: usize) {
+        let (lines, _) = self.0.as_flattened().as_flattened().as_chunks();
+        lines.iter().skip(part).step_by(parts).for_each(prefetch);
+    }
+}
+
+pub struct Table(Vec<Window>);
 
 impl Table {
     /// Of the point in lane 0.
@@ -38,7 +51,7 @@ impl Table {
 
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn with_windows(point: &Extended, windows: usize) -> Self {
-        let mut windows = vec![[[[0; ENTRIES]; 5]; COORDINATES]; windows];
+        let mut windows = vec![Window([[[0; ENTRIES]; 5]; COORDINATES]); windows];
         // Eight windows at a time: 64^i P in the lane of window i, then its odd multiples.
         let mut power = point.broadcast(0);
         for (group, windows) in windows.chunks_mut(LANES).enumerate() {
@@ -63,7 +76,7 @@ impl Table {
                 for (c, coordinate) in [y_plus_x, y_minus_x, two_d_t].into_iter().enumerate() {
                     for (k, limb) in coordinate.wide().0.into_iter().enumerate() {
                         for (window, limb) in windows.iter_mut().zip(limb.to_array()) {
-                            window[c][k][j] = limb;
+                            window.0[c][k][j] = limb;
                         }
                     }
                 }
@@ -86,7 +99,9 @@ impl Table {
         }
         let mut sums = [Accumulator::new(&Extended::identity()); N];
         for (i, window) in self.0.iter().enumerate() {
-            for (sum, digits) in sums.iter_mut().zip(digits.iter()) {
+            let next = self.0.get(i + 1).unwrap_or(window);
+            for (group, (sum, digits)) in sums.iter_mut().zip(digits.iter()).enumerate() {
+                next.prefetch(group, N);
                 let (negative, index) = digits.window(i);
                 sum.add(&lookup(window, index), if negate { !negative } else { negative });
             }
@@ -130,10 +145,10 @@ impl ValueTable {
 
 /// The multiple with that index, for each lane.
 #[inline(always)]
-fn lookup(window: &[[[u64; ENTRIES]; 5]; COORDINATES], index: U64x8) -> Mixed {
+fn lookup(window: &Window, index: U64x8) -> Mixed {
     let high = index.has_bit(16);
     let mut coordinates = [Fe::zero(); COORDINATES];
-    for (coordinate, limbs) in coordinates.iter_mut().zip(window) {
+    for (coordinate, limbs) in coordinates.iter_mut().zip(&window.0) {
         for (limb, entries) in coordinate.0.iter_mut().zip(limbs) {
             let (halves, _) = entries.as_chunks::<16>();
             let (low, high_half) = (U64x8::lookup16(index, &halves[0]), U64x8::lookup16(index, &halves[1]));
