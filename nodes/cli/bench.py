@@ -16,6 +16,7 @@ import nodes
 BENCHMARKS: Final = {
     "core": "The core's operations on every backend, against libsodium and OpenSSL.",
     "elgamal": "Encrypting, adding up and opening totals, against Paillier.",
+    "totals": "A total over several agencies, what it costs each of them.",
     "query": "Whole queries between two nodes on this machine.",
     "epoch": "A small question against a large index, with fresh keys and in an epoch.",
     "peers": "The same lists through other systems, installed on demand.",

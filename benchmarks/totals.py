@@ -1,0 +1,256 @@
+"""`accord bench totals`: a total over several agencies, all of them in one process and their connections in memory.
+
+What is measured is the protocol: CPU time of each participant with all its threads, bytes that it sends and receives,
+and memory of the process that holds all. Line and registry are not in it; the table of logarithms is real. Every
+figure is compared with the sum in the clear before it is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import resource
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from benchmarks import results
+from benchmarks.operations import derive
+from benchmarks.results import BenchmarkError
+from protocol import effects as fx
+from protocol.handshake import Question
+from protocol.messages import Aggregate, LegalBasis, List, Reveals, Terms
+from protocol.responders import AnyResponder
+from protocol.session import Local, Peer, Secrets, Session
+from protocol.totals import Invited, TotalsRequester
+from psi.discrete_log import Table
+
+SIZES: Final = ("3x50", "8x10", "8x50", "8x100", "8x200", "16x50", "32x50", "32x200")
+CAP: Final = 100_000  # records of one participant in a cell: 17 bits
+RANGE: Final = 1_000_000  # of one record's value: 38 bits with the cap
+NOW_MS: Final = 1_800_000_000_000
+TERMS: Final = Terms(0, 0, 0)
+
+
+@cache
+def table() -> Table:
+    """The table of logarithms, built once and not counted."""
+    return Table.build()
+
+
+class Signer:
+    """A node's signing key, from the seed."""
+
+    def __init__(self, seed: int, agency: str) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(derive(seed, f"signing {agency}", 32))
+        self.public_key = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
+
+
+@dataclass
+class Participant:
+    """One node's host: what it holds, and what it has spent."""
+
+    agency: str
+    session: Session
+    cells: fx.OwnCells
+    inbox: deque[fx.Event] = field(default_factory=deque)
+    outbox: deque[tuple[str | None, bytes]] = field(default_factory=deque)
+    cpu_seconds: Counter[str] = field(default_factory=Counter)
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    result: fx.Totals | None = None
+
+    def feed(self, event: fx.Event) -> None:
+        """Carry out everything that follows from one event."""
+        events = deque([event])
+        while events:
+            before = time.process_time()
+            effects = self.session.step(events.popleft())
+            self.cpu_seconds["messages"] += time.process_time() - before
+            events.extend(answer for effect in effects for answer in self._answers(effect))
+
+    def _answers(self, effect: fx.Effect) -> Iterator[fx.Event]:
+        before = time.process_time()
+        match effect:
+            case fx.Send():
+                self._send(None, effect.packet)
+            case fx.SendTo():
+                self._send(effect.agency, effect.packet)
+            case fx.Compute():
+                found = effect.job.run()
+                self.cpu_seconds[type(effect.job).__name__] += time.process_time() - before
+                yield fx.Completed(effect.token, found)
+            case fx.Solve():
+                figures = table().solve(effect.elements, effect.bound)
+                self.cpu_seconds["Solve"] += time.process_time() - before
+                yield fx.Completed(effect.token, figures)
+            case fx.ReadCells():
+                yield fx.Completed(effect.token, self.cells)
+            case fx.Admit():
+                yield fx.Completed(effect.token, fx.Admission((), bytes(64), terms=TERMS))
+            case fx.ConsumeSeed() | fx.Charge():
+                yield fx.Completed(effect.token)
+            case fx.Done():
+                if not isinstance(effect.result, fx.Totals):
+                    raise BenchmarkError(f"{self.agency}: expected totals, got {effect.error}")
+                self.result = effect.result
+
+    def _send(self, agency: str | None, packet: bytes) -> None:
+        self.outbox.append((agency, packet))
+        self.sent_bytes += len(packet)
+
+
+def circle(parties: int, categories: int, seed: int) -> dict[str, Participant]:
+    """The participants, the requester first, with figures from the seed."""
+    chance = random.Random(seed)
+    names = [f"agency-{number:02}" for number in range(parties)]
+    signers = {name: Signer(seed, name) for name in names}
+    keys = {name: signer.public_key for name, signer in signers.items()}
+    aggregate = Aggregate(
+        "amount", "EUR", "corridor", tuple(f"corridor {i}" for i in range(categories)), (), 100, 0, RANGE, 1, 0, 0
+    )
+    profile = hashlib.sha512(b"a profile for benchmarks").digest()
+    basis = LegalBasis("benchmark", "none", "none", "none", "none", "fraud", "restricted", "routine")
+    question = Question(
+        "", "operator", (List("iban", CAP),), basis, NOW_MS, NOW_MS + 1000, bytes(32), Reveals.TOTALS,
+        aggregate=aggregate,
+    )  # fmt: skip
+
+    def host(name: str, session: Session) -> Participant:
+        records = tuple(chance.randint(1, CAP) for _ in range(categories))
+        values = tuple(chance.randint(0, CAP * RANGE) for _ in range(categories))
+        return Participant(name, session, fx.OwnCells(records, values, (False,) * categories))
+
+    def own(name: str) -> tuple[Local, Secrets]:
+        secrets = Secrets(*(derive(seed, f"{name} {part}", 32) for part in ("seed", "coin", "salt")))
+        return Local(name, "exercise", profile, 0, 10_000, CAP, keys), secrets
+
+    first, *others = names
+    invited = [Invited(Peer(name, keys[name]), "cases") for name in others]
+    requester = TotalsRequester(question, *own(first), bytes(64), signers[first], invited, TERMS)
+    members = {first: host(first, requester)}
+    for name in others:
+        members[name] = host(name, AnyResponder(*own(name), signers[name], Peer(first, keys[first])))
+    return members
+
+
+def play(members: dict[str, Participant]) -> None:
+    """Deliver packets until nobody says anything more."""
+    hub, *_ = members.values()
+    hub.feed(fx.Started())
+    busy = True
+    while busy:
+        busy = False
+        for member in members.values():
+            while member.outbox:
+                agency, packet = member.outbox.popleft()
+                receiver = members[agency] if agency else hub
+                receiver.received_bytes += len(packet)
+                by_hub = receiver is hub
+                receiver.inbox.append(
+                    fx.ReceivedFrom(member.agency, packet, NOW_MS) if by_hub else fx.Received(packet, NOW_MS)
+                )
+        for member in members.values():
+            while member.inbox:
+                busy = True
+                member.feed(member.inbox.popleft())
+
+
+def check(members: dict[str, Participant]) -> None:
+    """Raises BenchmarkError where the requester's result is not the sum of what all hold."""
+    hub = next(iter(members.values()))
+    if hub.result is None:
+        raise BenchmarkError("expected a result, got none")
+    for cell, total in enumerate(hub.result.totals):
+        truth = (
+            len(members),
+            sum(member.cells.records[cell] for member in members.values()),
+            sum(member.cells.values[cell] for member in members.values()),
+        )
+        if (total.contributors, total.records, total.value) != truth:
+            raise BenchmarkError(f"cell {cell}: expected the sum of all contributions, got another")
+
+
+def measured(parties: int, categories: int, seed: int) -> dict[str, Any]:
+    """One run: what each participant spent."""
+    table()
+    members = circle(parties, categories, seed)
+    before = time.perf_counter()
+    play(members)
+    seconds = time.perf_counter() - before
+    check(members)
+    hub, *others = members.values()
+    steps = sorted({step for member in members.values() for step in member.cpu_seconds})
+    return {
+        "participants": parties,
+        "categories": categories,
+        "all_participants_wall_seconds": seconds,
+        "cpu_seconds": [sum(member.cpu_seconds.values()) for member in members.values()],
+        "cpu_seconds_by_step": {step: [member.cpu_seconds[step] for member in members.values()] for step in steps},
+        "requester_sent_bytes": hub.sent_bytes,
+        "requester_received_bytes": hub.received_bytes,
+        "contributor_sent_bytes": [member.sent_bytes for member in others],
+        "contributor_received_bytes": [member.received_bytes for member in others],
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def text(document: dict[str, Any]) -> str:
+    """Return what a person reads of a result, as Markdown."""
+    run = document["run"]
+    steps = [
+        (step, f"{median(seconds):.3f}", f"{max(seconds):.3f}") for step, seconds in run["cpu_seconds_by_step"].items()
+    ]
+    total = ("all", f"{median(run['cpu_seconds']):.3f}", f"{max(run['cpu_seconds']):.3f}")
+    moved = run["requester_sent_bytes"] + run["requester_received_bytes"]
+    each = median(run["contributor_sent_bytes"]) + median(run["contributor_received_bytes"])
+    return "\n".join(
+        (
+            f"# A total over {run['participants']} agencies and {run['categories']} categories\n",
+            results.headline(document),
+            "CPU seconds of one participant, all threads\n",
+            results.markdown({"step": "<", "median": ">", "most": ">"}, [*steps, total]),
+            f"{moved / 2**20:.2f} MiB through the requester, {each / 2**20:.2f} MiB to and from a contributor; "
+            f"{run['peak_rss_bytes'] / 2**20:.0f} MiB of memory for all participants and the table of logarithms\n",
+        )
+    )
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Measure each size that has no result yet; return all tables."""
+    tables = []
+    for size in arguments.sizes:
+        parties, categories = map(int, size.split("x"))
+        path: Path = arguments.results / arguments.run / f"totals-{size}.json"
+        if not path.exists():
+            document = results.describe("totals", arguments)
+            document["run"] = measured(parties, categories, arguments.seed)
+            results.write(path, document, text(document))
+        tables.append(text(results.read(path)))
+    return "\n".join(tables)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = results.parser("Measure totals over several agencies.")
+    parser.add_argument("--sizes", nargs="+", default=SIZES, help="participants x categories")
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments = argparse.Namespace(**vars(arguments) | {"sizes": ("3x2",)})
+    with results.destination(arguments) as given:
+        print(run(given))
+
+
+if __name__ == "__main__":
+    main()
