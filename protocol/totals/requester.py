@@ -133,6 +133,9 @@ class TotalsRequester(TotalsNode):
             if agency != sender:
                 self.emit(SendTo(agency, raw, packet.type))
 
+    def _may_not_have_read(self, sender: str) -> bool:
+        return sender not in self._mail.get((PacketType.ACCEPT, 0), {})
+
     # --- handshake
 
     def _start(self) -> None:

@@ -140,7 +140,6 @@ class Rounds(Session):
         dsse.verify(key, packet.type, packet.payload, packet.signature)
         self._keep(sender, packet)
         if packet.type is PacketType.ABORT:
-            self._pass_on(sender, packet, 0)
             self._on_participants_abort(sender, packet)
         if packet.type not in self._listening:
             expected = ", ".join(sorted(kind.name.lower() for kind in self._listening)) or "nothing"
@@ -161,9 +160,16 @@ class Rounds(Session):
 
     def _on_participants_abort(self, sender: str, packet: Packet) -> None:
         abort = codec.decode_message(packet, Abort)
-        if abort.reference not in self._references or abort.reference == NO_REFERENCE:
+        unread = abort.reference == NO_REFERENCE  # by one who could not read the envelope
+        if abort.reference not in self._references or (unread and not self._may_not_have_read(sender)):
             raise WrongReferenceError("expected an abort of this session")
+        if not unread:
+            self._pass_on(sender, packet, 0)
         raise AbortedError(reason_from(abort.reason), sender)
+
+    def _may_not_have_read(self, sender: str) -> bool:  # noqa: ARG002, for who sends the envelope
+        """Whether this participant may still be without the envelope."""
+        return False
 
     def _check_place(self, sender: str, round_: Round, message: Any) -> None:
         """Some rounds have some participants alone, and after the handshake every message names the ctx."""

@@ -26,6 +26,7 @@ def test_a_packet_comes_back_as_it_went() -> None:
         signed(ACCEPT),
         Packet(PacketType.BLINDED, b"\x09" * 64, sequence=0, chain=CHAIN),
         Packet(PacketType.CHECKPOINT, b"\x01", SIGNATURE, sequence=7, chain=CHAIN),
+        Packet(PacketType.PLEDGE, b"\x01", SIGNATURE, sender="east"),
     ):
         assert codec.decode_packet(codec.encode_packet(packet)) == packet
 
@@ -57,6 +58,9 @@ def test_a_full_frame_fits_and_one_byte_more_does_not() -> None:
         Packet(PacketType.BLINDED, b"x", sequence=3),
         Packet(PacketType.BLINDED, b"x", sequence=3, chain=CHAIN[:-1]),
         Packet(PacketType.ACCEPT, bytes(codec.SIGNED_PAYLOAD_BYTES + 1), SIGNATURE),
+        Packet(PacketType.BLINDED, b"x", sequence=3, chain=CHAIN, sender="east"),
+        Packet(PacketType.ACCEPT, b"x", SIGNATURE, sender="e" * 257),
+        Packet(PacketType.ACCEPT, b"x", SIGNATURE, sender="ea\nst"),
     ],
 )
 def test_shapes_that_a_type_does_not_allow(packet: Packet) -> None:
@@ -152,3 +156,17 @@ def test_a_message_within_a_message_is_not_left_out() -> None:
     without = replace(written, legal_basis=None)
     with pytest.raises(MalformedPacketError, match="legal_basis"):
         codec.decode_message(signed(without, PacketType.ENVELOPE), messages.Envelope)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        messages.Pledge(b"\x01" * 64, b"\x02" * 64),
+        messages.Contribution(b"\x01" * 64, b"\x02" * 32, b"\x03" * 128, b"\x04" * 128, b"\x05" * 480),
+        messages.View(b"\x01" * 64, 1, b"\x02" * 64),
+        messages.Opening(b"\x01" * 64, 2, b"\x01\x00"),
+        messages.Shares(b"\x01" * 64, 2, b"\x02" * 64, b"\x03" * 64, b"\x04" * 64),
+    ],
+)
+def test_messages_of_totals_come_back_as_they_went(message: messages.Message) -> None:
+    assert codec.decode_message(signed(message), type(message)) == message
