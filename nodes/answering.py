@@ -7,10 +7,12 @@ one. All is durable before the answer to it leaves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
 
+from nodes.aggregates.answering import AggregateSession
+from nodes.aggregates.terms import spool_bytes_per_element, work_per_element
 from nodes.casefile import AnsweredQuestion, CaseFile
 from nodes.epochs.answering import GivenSession
 from nodes.errors import LedgerError, NodeError, RefusedByRulesError, StorageError, TooManyElementsError
@@ -18,8 +20,10 @@ from nodes.ledger import Event
 from nodes.node import Node
 from nodes.partners import Partner
 from nodes.policy import Facts
+from nodes.registry import Snapshot
 from nodes.spool import Spools
-from protocol.effects import Admission, Admit, Adopt, Charge, Merge, ReadRelease, Rejection
+from nodes.state import FigureCost
+from protocol.effects import Admission, Admit, Adopt, Charge, Merge, ReadRelease, ReadValues, Rejection, Values
 from protocol.errors import Reason
 from protocol.messages import Envelope, Role, Variant
 
@@ -40,6 +44,7 @@ class ResponderHost(CaseFile):
         self.envelope: Envelope | None = None
         self._turn_away = turn_away
         self._given: GivenSession | None = None
+        self._telling: AggregateSession | None = None
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         """Decide, in this order: room, replay, size, rules, data set, budget; and write down what was decided.
@@ -81,13 +86,22 @@ class ResponderHost(CaseFile):
         per_day = obligations.max_elements_per_day
         if envelope.variant == Variant.EPOCH_KEY:
             return self._open_epoch(effect, data_set, per_day)
-        self.snapshot = snapshot = node.registry.open(data_set)
-        sizes = tuple(snapshot.size(entry.kind) for entry in envelope.lists)
-        self._check_sizes(sizes, RefusedByRulesError)  # depends on own data, so told as such
         elements = sum(entry.size for entry in envelope.lists)
-        self.reserve(effect.envelope_digest, data_set, elements, per_day)
+        reserve = partial(self.reserve, effect.envelope_digest, data_set, elements, per_day)
+        if envelope.aggregate is not None:
+            self.work = work_per_element(envelope.aggregate)
+            self._telling = AggregateSession(node, self.partner, envelope.aggregate, obligations)
+            return self._telling.admit(effect, reserve, partial(self._open_data_set, envelope, data_set))
+        snapshot = self._open_data_set(envelope, data_set)
+        reserve()
+        return Admission(tuple(snapshot.size(entry.kind) for entry in envelope.lists), snapshot.root)
+
+    def _open_data_set(self, envelope: Envelope, data_set: str) -> Snapshot:
+        self.snapshot = snapshot = self.node.registry.open(data_set)
+        sizes = [snapshot.size(entry.kind) for entry in envelope.lists]
+        self._check_sizes(sizes, RefusedByRulesError)  # depends on own data, so told as such
         self.facts = replace(self.facts, snapshot=str(snapshot.version))
-        return Admission(sizes, snapshot.root)
+        return snapshot
 
     def _open_epoch(self, effect: Admit, data_set: str, per_day: int) -> Admission:
         self.reservation = effect.envelope_digest  # of the epoch's cap, and then of the day's budget
@@ -104,6 +118,14 @@ class ResponderHost(CaseFile):
             return super().synchronise(effect, spools)
         return self._given.read(effect)
 
+    def read_values(self, effect: ReadValues) -> Values:
+        return self._telling.read(effect) if self._telling is not None else super().read_values(effect)
+
+    @property
+    def spool_bytes_per_element(self) -> int:
+        aggregate = self.envelope.aggregate if self.envelope is not None else None
+        return spool_bytes_per_element(aggregate) if aggregate is not None else super().spool_bytes_per_element
+
     def close(self) -> None:
         super().close()
         if self._given is not None:
@@ -115,13 +137,20 @@ class ResponderHost(CaseFile):
             raise error(f"expected at most {limit} elements in a list, got {max(sizes)}")
 
     def _refuse(self, told: Reason, truth: NodeError | str) -> Rejection:
-        self.record_decision(truth)
+        telling = self._telling
+        if telling is not None and telling.refusal_charged:
+            elements = sum(entry.size for entry in self.envelope.lists) if self.envelope is not None else 0
+            self.record_decision(truth, charged=elements, **asdict(telling.cost))
+        else:
+            self.record_decision(truth)
         return Rejection(told)
 
     def charge(self, effect: Charge) -> None:
         """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""
-        self.node.state.charge(self.reservation, effect.elements, self.node.now_ms())
-        self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex())
+        figures = FigureCost(effect.epsilon_millis, effect.exact) if self._telling is not None else None
+        self.node.state.charge(self.reservation, effect.elements, self.node.now_ms(), figures)
+        more = asdict(figures) if figures is not None else {}
+        self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex(), **more)
 
     def question(self) -> AnsweredQuestion:
         if self.envelope is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from nodes.casefile import AnsweredQuestion, CaseFile
 from nodes.errors import NodeError, QuestionError, TooManyElementsError
@@ -21,7 +21,7 @@ from protocol.errors import ProtocolError
 from protocol.handshake import Question
 from protocol.identifiers import KINDS
 from protocol.intersect import IntersectRequester
-from protocol.messages import MAX_LISTS, Accept, List, Packet, PacketType, Query, Reveals
+from protocol.messages import MAX_LISTS, Accept, Aggregate, List, Packet, PacketType, Query, Reveals
 from protocol.roles import Requester
 
 QUESTION_PERIOD_MS: Final = 900_000  # to reach the partner, its queue included; far below MAX_PERIOD_MS
@@ -39,6 +39,7 @@ class Request:
         operator: id from accord.toml.
         reveals: what the answer tells, and to whom.
         epoch: id of the epoch to ask in; empty for fresh keys.
+        aggregate: what is counted or summed; None where shared identifiers are asked for.
     """
 
     partner: str
@@ -49,6 +50,14 @@ class Request:
     operator: str
     reveals: Reveals = Reveals.SHARED_IDENTIFIERS
     epoch: str = ""
+    aggregate: Aggregate | None = None
+
+    @property
+    def query(self) -> Query:
+        """What kind of question it is."""
+        if self.aggregate is None:
+            return Query.INTERSECT
+        return Query.SUM if self.aggregate.value else Query.COUNT
 
     @property
     def budget(self) -> str:
@@ -74,12 +83,13 @@ class Request:
         return Facts(
             direction=Direction.OUTGOING,
             partner=self.partner,
-            query=EPOCH_INTERSECT if self.epoch else Query.INTERSECT.value,
+            query=EPOCH_INTERSECT if self.epoch else self.query.value,
             reveals=self.reveals.value,
             data_set=self.asked,
             lists=tuple((entry.kind, entry.size) for entry in lists),
             purpose=self.mandate.legal_basis.purpose,
             instrument=self.mandate.legal_basis.instrument,
+            per_person=self.aggregate.per_person if self.aggregate is not None else 0,
         )
 
 
@@ -102,7 +112,7 @@ class RequesterHost(CaseFile):
             instrument=basis.instrument,
             reference=basis.reference,
             case_reference=basis.case_reference,
-            query=Query.INTERSECT.value,
+            query=request.query.value,
             reveals=request.reveals.value,
             data_set=request.asked,
         )
@@ -168,15 +178,22 @@ class RequesterHost(CaseFile):
         if effect.sender != self.partner and effect.type is PacketType.ENVELOPE:
             self.record(Event.REQUEST_SENT)
         elif effect.sender != self.partner and effect.type is self.charged_with:
-            self.node.state.charge(self.reservation, sum(self.facts.sizes), self.node.now_ms())
-            self.record(Event.CHECKPOINT)
+            self._charge_own()
+            self.record(Event.CHECKPOINT, **self._charged())
         elif effect.sender != self.partner and effect.type is PacketType.RECEIPT:
             self.record(Event.RECEIPT)  # with the partner's, which proves that it answered
         elif effect.type is PacketType.ACCEPT:
             with suppress(ProtocolError):  # the session is about to say what is wrong with it
-                self._note_sizes(codec.decode_message(Packet(effect.type, effect.payload, effect.signature), Accept))
+                self._note_accept(codec.decode_message(Packet(effect.type, effect.payload, effect.signature), Accept))
 
-    def _note_sizes(self, accept: Accept) -> None:
+    def _charge_own(self) -> None:
+        self.node.state.charge(self.reservation, sum(self.facts.sizes), self.node.now_ms())
+
+    def _charged(self) -> dict[str, Any]:
+        """What the row of the checkpoint says beside."""
+        return {}
+
+    def _note_accept(self, accept: Accept) -> None:
         """See that what the partner declares is within own limits and, to both, that own rules let it ask so much."""
         limit = self.node.config.limits.elements_per_list
         if max(accept.sizes, default=0) > limit:

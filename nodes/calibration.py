@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from nodes.aggregates.solving import Logarithms
 from nodes.errors import StorageError
 from nodes.executor import Executor
 from nodes.fields import LATEST_MS, Fields, parse_json
@@ -26,6 +27,7 @@ from nodes.home import Home, make_folder, read_private, write_private
 from nodes.identity import Signer
 from nodes.runner import Outcome, Runner
 from nodes.spool import Spools
+from protocol.counting import CountRequester, CountResponder
 from protocol.effects import (
     Admission,
     Admit,
@@ -33,17 +35,23 @@ from protocol.effects import (
     Charge,
     ConsumeSeed,
     Evidence,
+    Job,
     Merge,
     ReadItems,
     ReadNotes,
     ReadRelease,
+    ReadValues,
+    Solve,
+    Values,
 )
 from protocol.handshake import Question
 from protocol.identifiers import profile_hash
 from protocol.intersect import IntersectRequester, IntersectResponder
-from protocol.messages import LegalBasis, List, Realm, Reveals
+from protocol.messages import Aggregate, LegalBasis, List, Realm, Reveals, Terms
 from protocol.notes import FILLER
+from protocol.roles import Requester, Responder
 from protocol.session import Local, Peer, Secrets
+from protocol.summing import SumRequester, SumResponder
 from psi import Items, backend
 
 ELEMENTS: Final = 8_192  # a quarter of a chunk: a tenth of a second with wide lanes, about a second without
@@ -53,6 +61,16 @@ ELEMENT_BYTES: Final = 16  # of a typical canonical identifier
 MAX_SECONDS: Final = 600
 SPOOL_BYTES: Final = 1 << 30
 MAX_COUNT: Final = 1 << 53  # what JSON numbers bear
+
+_COUNT: Final = Aggregate("", "", "", (), (), 0, 0, 0, 1, 1, 0)
+_AGGREGATES: Final = {  # a sum without categories: one figure
+    Reveals.COUNT: _COUNT,
+    Reveals.SUMS: replace(_COUNT, value="amount", currency="EUR", unit=1, high=1),
+}
+_ROLES: Final[dict[Reveals, tuple[type[Requester], type[Responder]]]] = {
+    Reveals.COUNT: (CountRequester, CountResponder),
+    Reveals.SUMS: (SumRequester, SumResponder),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,35 +148,41 @@ def calibration(home: Home, spool: Path, reveals: Reveals, now_ms: int) -> Calib
     machine, known = Machine.here(), _read(home)
     found = known.get(reveals)
     if found is None or found.machine != machine:
-        found = Calibration(reveals, machine, now_ms, measure(spool, reveals, now_ms))
+        runs = measure(spool, reveals, now_ms, Logarithms(home.logarithms_file))
+        found = Calibration(reveals, machine, now_ms, runs)
         known = {name: kept for name, kept in known.items() if kept.machine == machine} | {reveals: found}
         content = {"calibrations": [asdict(kept) for kept in known.values()]}
         write_private(home.calibration_file, json.dumps(content, indent=1).encode())
     return found
 
 
-def measure(spool: Path, reveals: Reveals, now_ms: int) -> tuple[Run, Run, Run]:
+def measure(spool: Path, reveals: Reveals, now_ms: int, logarithms: Logarithms) -> tuple[Run, Run, Run]:
     """Run the sessions of SIZES. Raises StorageError."""
     try:
         make_folder(spool)
     except OSError as cause:
         raise StorageError(f"expected to make {spool}, got: {cause.strerror}") from None
-    _session(spool, reveals, 1, 1, now_ms)  # the first one pays for tables and threads that later ones find
+    _session(spool, reveals, 1, 1, now_ms, logarithms)  # the first one pays for tables and threads that later ones find
     base, more_own, more_partner = (
-        min((_session(spool, reveals, *sizes, now_ms) for _ in range(ATTEMPTS)), key=lambda run: run.elapsed_us)
+        min(
+            (_session(spool, reveals, *sizes, now_ms, logarithms) for _ in range(ATTEMPTS)),
+            key=lambda run: run.elapsed_us,
+        )
         for sizes in SIZES
     )
     return base, more_own, more_partner
 
 
-def _session(spool: Path, reveals: Reveals, own: int, partner: int, now_ms: int) -> Run:
-    outcome = asyncio.run(_both_sides(spool, reveals, own, partner, now_ms))
+def _session(spool: Path, reveals: Reveals, own: int, partner: int, now_ms: int, logarithms: Logarithms) -> Run:
+    outcome = asyncio.run(_both_sides(spool, reveals, own, partner, now_ms, logarithms))
     if outcome.error is not None:
         raise StorageError(f"expected to measure a session, got: {outcome.error}")
     return Run(own, partner, round(outcome.seconds * 1e6), outcome.sent_bytes, outcome.received_bytes)
 
 
-async def _both_sides(spool: Path, reveals: Reveals, own: int, partner: int, now_ms: int) -> Outcome:
+async def _both_sides(
+    spool: Path, reveals: Reveals, own: int, partner: int, now_ms: int, logarithms: Logarithms
+) -> Outcome:
     asks, answers = (Signer(Ed25519PrivateKey.generate()) for _ in range(2))
     question = Question(
         data_set="calibration",
@@ -169,21 +193,21 @@ async def _both_sides(spool: Path, reveals: Reveals, own: int, partner: int, now
         not_after_ms=now_ms + MAX_SECONDS * 1000,
         nonce=os.urandom(32),
         reveals=reveals,
+        aggregate=_AGGREGATES.get(reveals),
     )
-    requester = IntersectRequester(
-        question, _local("asks"), _secrets(), bytes(64), asks, Peer("answers", answers.public_key)
-    )
-    responder = IntersectResponder(_local("answers"), _secrets(), answers, Peer("asks", asks.public_key))
+    requester_of, responder_of = _ROLES.get(reveals, (IntersectRequester, IntersectResponder))
+    requester = requester_of(question, _local("asks"), _secrets(), bytes(64), asks, Peer("answers", answers.public_key))
+    responder = responder_of(_local("answers"), _secrets(), answers, Peer("asks", asks.public_key))
     there: asyncio.Queue[bytes | None] = asyncio.Queue(1)
     back: asyncio.Queue[bytes | None] = asyncio.Queue(1)
     executor = Executor()
     try:
         outcome, _ = await asyncio.gather(
             *(
-                Runner(session, channel, _Records(count), executor, Spools(spool, SPOOL_BYTES), lambda: now_ms).run()
-                for session, channel, count in (
-                    (requester, _Queues(back, there), own),
-                    (responder, _Queues(there, back), partner),
+                Runner(session, channel, host, executor, Spools(spool, SPOOL_BYTES), lambda: now_ms).run()
+                for session, channel, host in (
+                    (requester, _Queues(back, there), _Records(own, reveals, logarithms)),
+                    (responder, _Queues(there, back), _Records(partner, reveals, logarithms)),
                 )
             )
         )
@@ -213,17 +237,20 @@ class _Queues:
 
 
 class _Records:
-    """So many random identifiers, and nothing to remember."""
+    """So many random identifiers, each with one record, and nothing to remember."""
 
     deadline_ms = MAX_SECONDS * 1000
     silence_ms = MAX_SECONDS * 1000
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, reveals: Reveals, logarithms: Logarithms) -> None:
+        self._logarithms = logarithms
+        self._aggregate = _AGGREGATES.get(reveals)
         offsets = np.arange(0, (count + 1) * ELEMENT_BYTES, ELEMENT_BYTES, dtype="<u4")
         self._items = Items(os.urandom(count * ELEMENT_BYTES), offsets.tobytes())
 
     def admit(self, _: Admit) -> Admission:
-        return Admission((len(self._items),), bytes(64))
+        terms = Terms(1, 0, 0) if self._aggregate is not None else None
+        return Admission((len(self._items),), bytes(64), terms=terms)
 
     def consume_seed(self, _: ConsumeSeed) -> None: ...
     def charge(self, _: Charge) -> None: ...
@@ -234,6 +261,13 @@ class _Records:
 
     def read_notes(self, effect: ReadNotes) -> bytes:
         return FILLER * effect.count
+
+    def read_values(self, effect: ReadValues) -> Values:
+        summed = self._aggregate is not None and self._aggregate.value
+        return Values(b"\1" * effect.count, np.ones(effect.count, "<i8").tobytes() if summed else b"")
+
+    def solver(self, effect: Solve) -> Job:
+        return self._logarithms.solver(effect)
 
     def synchronise(self, _: ReadRelease | Merge | Adopt, __: Spools) -> None: ...
 

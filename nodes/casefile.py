@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nodes.aggregates.terms import described
 from nodes.errors import NodeError, RefusedByRulesError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
@@ -19,7 +20,19 @@ from nodes.partners import Partner
 from nodes.policy import Decision, Facts, Obligations, asked_as
 from nodes.registry import Snapshot
 from nodes.spool import Spools
-from protocol.effects import Adopt, ConsumeSeed, Evidence, Merge, ReadItems, ReadNotes, ReadRelease
+from protocol.effects import (
+    Adopt,
+    ConsumeSeed,
+    Evidence,
+    Job,
+    Merge,
+    ReadItems,
+    ReadNotes,
+    ReadRelease,
+    ReadValues,
+    Solve,
+    Values,
+)
 from protocol.errors import AbortedError, RefusedError, RejectedError
 from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Reveals, Role
 from protocol.notes import encode_notes
@@ -53,6 +66,7 @@ class CaseFile:
         self.partner = partner.file.agency_id
         self.elements = 0  # declared so far, both sides
         self.partner_elements = 0  # that the partner may work on without a word
+        self.work = 1  # of an element, next to one that is looked up
         self.obligations: Obligations | None = None
         self.facts = Entry(event=Event.ABORT, partner=self.partner)
         self.decision: Decision | None = None
@@ -66,13 +80,14 @@ class CaseFile:
 
     @property
     def deadline_ms(self) -> int:
-        allowed_ms = self.node.config.limits.deadline_ms(self.elements)
+        allowed_ms = self.node.config.limits.deadline_ms(self.elements * self.work)
         return min(allowed_ms, self.obligations.max_duration_ms) if self.obligations else allowed_ms
 
     @property
     def silence_ms(self) -> int:
         limits = self.node.config.limits
-        return limits.idle_seconds * 1000 + self.partner_elements * limits.deadline_per_element_us // 1000
+        work = self.partner_elements * self.work
+        return limits.idle_seconds * 1000 + work * limits.deadline_per_element_us // 1000
 
     def consume_seed(self, effect: ConsumeSeed) -> None:
         self.node.state.consume_seed(effect.seed_commitment, self.node.now_ms())
@@ -98,6 +113,14 @@ class CaseFile:
         references = self.snapshot.references(kind, effect.first, effect.count)
         return encode_notes(self.node.config.contact, references)
 
+    def read_values(self, effect: ReadValues) -> Values:
+        """Read what own records say to a count or a sum."""
+        raise StorageError(f"expected a session that counts or sums, got {type(effect).__name__} in another")
+
+    def solver(self, effect: Solve) -> Job:
+        """The work of finding totals behind group elements, with this node's table."""
+        return self.node.logarithms.solver(effect)
+
     def synchronise(self, effect: ReadRelease | Merge | Adopt, spools: Spools) -> Any:  # noqa: ARG002, for epochs
         """Read, draft or adopt a release of an epoch."""
         raise StorageError(f"expected a session that synchronises an epoch, got {type(effect).__name__} in another")
@@ -114,14 +137,17 @@ class CaseFile:
     def with_notes(self) -> bool:
         return self.facts.reveals in {reveals.value for reveals in Reveals if reveals.with_notes}
 
+    @property
+    def spool_bytes_per_element(self) -> int:
+        return NOTED_SPOOL_BYTES if self.with_notes else SPOOL_BYTES_PER_ELEMENT
+
     def check_room(self) -> None:
         """Set room aside for the spools of all declared elements, before anything is agreed that would be lost without.
 
         Raises:
             StorageError: they will not.
         """
-        row_bytes = NOTED_SPOOL_BYTES if self.with_notes else SPOOL_BYTES_PER_ELEMENT
-        self.node.room.promise(self._spools, self.elements * row_bytes)
+        self.node.room.promise(self._spools, self.elements * self.spool_bytes_per_element)
 
     # --- rows
 
@@ -141,6 +167,7 @@ class CaseFile:
             reveals=envelope.reveals,
             data_set=envelope.participant(Role.RESPONDER).data_set,
             kinds=tuple(entry.kind for entry in envelope.lists),
+            figures=described(envelope.aggregate, envelope.query) if envelope.aggregate is not None else "",
         )
 
     def know_less(self) -> None:

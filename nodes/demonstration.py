@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from nodes.error_table import ExitCode
 from nodes.errors import DemoError
 
 ACCORD: Final = (sys.executable, "-c", "from nodes.cli.main import main; main()")
@@ -40,12 +41,22 @@ class Demonstrated:
 
     def accord(self, *arguments: object) -> Any:
         """Run a command of this agency's operator; return what it says with --json."""
-        command = [*ACCORD, "--home", str(self.home), *map(str, arguments), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603, our own command
+        done = self._run(*arguments)
         if done.returncode != 0:
             said = done.stderr.strip()[-LOG_CHARACTERS:]
             raise DemoError(f"expected `accord {arguments[0]}` of {self.agency} to succeed, got:\n{said}")
         return json.loads(done.stdout)
+
+    def refused(self, *arguments: object) -> str:
+        """Run a command that the partner must refuse; return the code of the error."""
+        done = self._run(*arguments)
+        if done.returncode != ExitCode.REFUSED_BY_PARTNER:
+            raise DemoError(f"expected the partner to refuse `accord {arguments[0]}`, got exit code {done.returncode}")
+        return str(json.loads(done.stderr)["error"]["code"])
+
+    def _run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [*ACCORD, "--home", str(self.home), *map(str, arguments), "--json"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603, our own command
 
 
 @contextmanager

@@ -91,6 +91,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "realm-mismatch": "Use an exercise node for exercises and a production node for casework.",
         "unknown-backend": "Unset ACCORD_BACKEND, or name one that `accord doctor` lists.",
         "profile-mismatch": "Bring both nodes to versions with the same identifier profile.",
+        "plot-missing": "Install accord with the extra `plot`, or ask without --plot: --json has the figures.",
         "reader-missing": "Install accord with the extra `parquet`, or export the records as CSV.",
         "snapshot-format-outdated": "Import the data set again; this version stores it in another form.",
         "snapshot-profile-outdated": "Import the data set again: its identifiers follow an older profile.",

@@ -379,6 +379,12 @@ class AggregateError(NodeError):
     reason = Reason.POLICY
 
 
+class PlotMissingError(NodeError):
+    """A plot, which needs an extra that is not installed."""
+
+    code = "plot-missing"
+
+
 # Results, hits, follow-up requests
 
 

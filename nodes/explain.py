@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any, Final
 
+from nodes.aggregates.reading import check_asked
+from nodes.aggregates.terms import as_asked, budget_of, cost_of, own_terms
 from nodes.asking import Request
 from nodes.calibration import Calibration, Estimate, calibration
 from nodes.config import Config
@@ -22,10 +24,10 @@ from nodes.ledger import Event, LedgerFile
 from nodes.partners import PartnerBook
 from nodes.policy import Decision, RuleBook
 from nodes.registry import Registry
-from nodes.state import State
+from nodes.state import FigureBudget, FigureCost, State
 from protocol.disclosure import DISCLOSURES, Disclosure
 from protocol.identifiers import KINDS
-from protocol.messages import Variant
+from protocol.messages import Reveals, Variant
 
 PARTNER_ELEMENTS: Final = 1_000_000  # for which the cost of an unknown partner's list is told
 
@@ -68,6 +70,28 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureUse:
+    """Of the own budget for figures: what the question costs on its own terms, what is used, and the budget.
+
+    The partner's rules may ask for noise: an exact answer then costs epsilon, which shows when it accepts.
+    """
+
+    cost: FigureCost
+    used: FigureCost
+    budget: FigureBudget
+
+    def check(self) -> None:
+        """Raises BudgetError where the question does not fit."""
+        for what, cost, used, limit in (
+            ("thousandths of epsilon", self.cost.epsilon_millis, self.used.epsilon_millis, self.budget.epsilon_millis),
+            ("exact answers", self.cost.exact, self.used.exact, self.budget.exact),
+        ):
+            if cost and used + cost > limit:
+                left, days = max(limit - used, 0), self.budget.period_days
+                raise BudgetError(f"expected at most {left} of {limit} {what} in {days} days, got {cost}")
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """All that an operator should know before a question is sent."""
 
@@ -77,6 +101,8 @@ class Explanation:
     decision: Decision
     budget: Budget | None  # None where no rule allows the question
     calibration: Calibration
+    figures: FigureUse | None = None  # of a count or a sum that own rules allow
+    of_counts: Calibration | None = None  # of a sum: what its shared identifiers cost without the amounts
 
     @property
     def disclosure(self) -> Disclosure:
@@ -91,7 +117,17 @@ class Explanation:
         Within an epoch the partner's elements are in the index already, and count as nothing too.
         """
         partner = 0 if self.request.epoch else sum(entry.partner.elements for entry in self.lists if entry.partner)
-        return self.calibration.estimate(sum(entry.own for entry in self.lists), partner)
+        return self._estimate(sum(entry.own for entry in self.lists), partner)
+
+    def _estimate(self, own: int, partner: int) -> Estimate:
+        """As measured; a sum was measured with one category, and each more costs as much as the first."""
+        measured, aggregate = self.calibration.estimate(own, partner), self.request.aggregate
+        if self.of_counts is None or aggregate is None:
+            return measured
+        counted, categories = self.of_counts.estimate(own, partner), max(1, len(aggregate.categories))
+        pairs = zip(astuple(counted), astuple(measured), strict=True)
+        seconds, sent, received = (low + categories * max(high - low, 0) for low, high in pairs)
+        return Estimate(round(seconds, 3), sent, received)
 
     @property
     def partner_known(self) -> bool:
@@ -101,7 +137,7 @@ class Explanation:
     @property
     def million(self) -> Estimate:
         """What each million of the partner's elements adds."""
-        nothing, more = (self.calibration.estimate(0, size) for size in (0, PARTNER_ELEMENTS))
+        nothing, more = (self._estimate(0, size) for size in (0, PARTNER_ELEMENTS))
         return Estimate(
             round(more.seconds - nothing.seconds, 3),
             more.sent_bytes - nothing.sent_bytes,
@@ -113,6 +149,8 @@ class Explanation:
         self.decision.enforce()
         if self.budget is not None:
             self.budget.check()
+        if self.figures is not None:
+            self.figures.check()
 
     def as_json(self) -> dict[str, Any]:
         """Return everything, for programs; docs/hits.md lists the fields."""
@@ -125,6 +163,7 @@ class Explanation:
             "query": request.facts(()).query,
             "epoch": request.epoch,
             "reveals": request.reveals.value,
+            **self._figures_json(),
             "operator": request.operator,
             "legal_basis": asdict(request.mandate.legal_basis),
             "lists": [
@@ -153,6 +192,12 @@ class Explanation:
             },
         }
 
+    def _figures_json(self) -> dict[str, Any]:
+        if self.request.aggregate is None:
+            return {}
+        told = {"aggregate": asdict(self.request.aggregate)}
+        return told | {"figure_budget": asdict(self.figures) if self.figures is not None else None}
+
 
 def explain(home: Home, config: Config, identity: Identity, request: Request, now_ms: int) -> Explanation:
     """Find out all of it. Nothing is sent, reserved or written, but for the measurement of this machine.
@@ -165,8 +210,12 @@ def explain(home: Home, config: Config, identity: Identity, request: Request, no
     PartnerBook(home, config).by_agency(request.partner)
     with Registry(config.paths.registry, identity.storage_key, config.realm).open(request.data_set) as snapshot:
         version, lists = snapshot.version, request.lists(snapshot, config.limits.elements_per_list)
+    if request.aggregate is not None:
+        check_asked(request.aggregate, request.query, sum(entry.size for entry in lists))
     told = told_sizes(LedgerFile(home.ledger_file).entries(), request.partner, request.asked)
     decision = RuleBook(home).decide(request.facts(lists))
+    request, figures = _figures(home, request, decision, now_ms)
+    sums = request.reveals is Reveals.SUMS
     return Explanation(
         request=request,
         snapshot=version,
@@ -174,7 +223,24 @@ def explain(home: Home, config: Config, identity: Identity, request: Request, no
         decision=decision,
         budget=_budget(home, request, sum(entry.size for entry in lists), decision, now_ms),
         calibration=calibration(home, config.paths.spool, request.reveals, now_ms),
+        figures=figures,
+        of_counts=calibration(home, config.paths.spool, Reveals.COUNT, now_ms) if sums else None,
     )
+
+
+def _figures(home: Home, request: Request, decision: Decision, now_ms: int) -> tuple[Request, FigureUse | None]:
+    """The question as own rules make it, and what its figures cost; as it is where they do not allow it."""
+    try:
+        limits = decision.enforce().aggregates
+    except NodeError:
+        return request, None
+    if request.aggregate is None or limits is None:
+        return request, None
+    asked, budget = as_asked(request.aggregate, limits), budget_of(limits)
+    with closing(State(home)) as state:
+        used = state.used_figures(request.partner, request.budget, budget.period_days, now_ms)
+    cost = cost_of(asked, own_terms(asked, limits))
+    return replace(request, aggregate=asked), FigureUse(cost, used, budget)
 
 
 def _budget(home: Home, request: Request, charged: int, decision: Decision, now_ms: int) -> Budget | None:

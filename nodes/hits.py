@@ -166,7 +166,8 @@ def _header(file: BinaryIO) -> bytes:
 
 
 def _list(entry: Fields) -> KindCount:
-    return KindCount(entry.text("kind"), entry.text("strength"), entry.integer("shared", 0, MAX_ELEMENTS))
+    shared = entry.integer("shared", 0, MAX_ELEMENTS) if "shared" in entry else 0  # figures have no hits
+    return KindCount(entry.text("kind"), entry.text("strength"), shared)
 
 
 def _hit(number: int, line: bytes) -> Hit:

@@ -85,6 +85,11 @@ class Home:
         return self.path / "calibration.json"
 
     @property
+    def logarithms_file(self) -> Path:
+        """The table that finds totals: public, and made again where it is missing."""
+        return self.path / "logarithms.table"
+
+    @property
     def control_socket(self) -> Path:
         """Unix socket of the control API."""
         return self.path / "control.sock"

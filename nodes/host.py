@@ -17,14 +17,18 @@ from protocol.effects import (
     ConsumeSeed,
     Effect,
     Evidence,
+    Job,
     Join,
     Merge,
     ReadItems,
     ReadNotes,
     ReadRelease,
     ReadRows,
+    ReadValues,
     Rejection,
+    Solve,
     Sort,
+    Values,
 )
 from psi import Items
 
@@ -45,6 +49,8 @@ class Host(Protocol):
     def charge(self, effect: Charge) -> None: ...
     def read_items(self, effect: ReadItems) -> Items: ...
     def read_notes(self, effect: ReadNotes) -> bytes: ...
+    def read_values(self, effect: ReadValues) -> Values: ...
+    def solver(self, effect: Solve) -> Job: ...
     def keep(self, effect: Evidence) -> None: ...
     def synchronise(self, effect: ReadRelease | Merge | Adopt, spools: Spools) -> Any: ...
 
@@ -72,6 +78,8 @@ def call_for(effect: Effect, host: Host, spools: Spools) -> Call:
             return Call(partial(host.read_items, effect), effect.token)
         case ReadNotes():
             return Call(partial(host.read_notes, effect), effect.token)
+        case ReadValues():
+            return Call(partial(host.read_values, effect), effect.token)
         case Sort():
             return Call(partial(spools.sort, effect.spool, effect.row_bytes), effect.token)
         case ReadRows():

@@ -100,7 +100,8 @@ class Entry:
         query, reveals, data_set, snapshot: what was asked of which version of which records.
         epoch, release: id of an epoch, and the number of its release that a row is about.
         kinds, sizes, partner_sizes: identifier kinds, own and the partner's number of elements, list by list.
-        charged: elements charged to the partner's budget.
+        figures: what a count, a sum or a total is of, in a line; cut where it is longer than a line may be.
+        charged: elements charged to the partner's budget; epsilon_millis, exact: what figures were charged.
         decision: "allowed" or "refused"; rule: the rule that decided; reason: code of a refusal, abort or error.
         ctx: the session's context hash, in hexadecimal.
         hits: numbers of a result's hits, from 1, that an operator decided about or asks the partner about.
@@ -124,7 +125,10 @@ class Entry:
     kinds: tuple[str, ...] = ()
     sizes: tuple[int, ...] = ()
     partner_sizes: tuple[int, ...] = ()
+    figures: str = ""
     charged: int = 0
+    epsilon_millis: int = 0
+    exact: int = 0
     decision: str = ""
     rule: str = ""
     reason: str = ""

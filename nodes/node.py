@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nodes.aggregates.solving import Logarithms
 from nodes.config import Config, load_config
 from nodes.epochs.given import GivenEpochs
 from nodes.epochs.held import HeldEpochs
@@ -52,6 +53,7 @@ class Node:
     sessions: Sessions
     room: Room
     metrics: Metrics
+    logarithms: Logarithms
 
     @staticmethod
     def now_ms() -> int:
@@ -134,6 +136,7 @@ def open_node(home: Home) -> Iterator[Node]:
             sessions=Sessions(config.limits),
             room=Room(config.paths.spool),
             metrics=Metrics(),
+            logarithms=Logarithms(home.logarithms_file),
         )
         ledger.append(Entry(event=Event.STOPPED), Node.now_ms())
 

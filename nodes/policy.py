@@ -101,7 +101,7 @@ class AggregateLimits:
     """How closely counts, sums and totals are told to a partner from a data set; the last three over a period of days.
 
     Args:
-        minimum: smallest count that is told, per answer and category.
+        minimum: smallest number of persons of whom a count is told, per answer and category.
         epsilon_millis: noise on every figure, in thousandths of epsilon; 0 for none unless the question asks for some.
         rounding: counts are told as multiples of it; 0 for as they are.
         max_per_person: identifiers of one person that may count.

@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from nodes.aggregates.asking import AggregateHost
+from nodes.aggregates.results import write_figures
 from nodes.asking import Request, RequesterHost
 from nodes.channel import StreamChannel
 from nodes.client import open_session
@@ -19,7 +21,7 @@ from nodes.results import write_result
 from nodes.resuming import ResumingChannel, connecting_again
 from nodes.runner import Outcome, Runner
 from nodes.service import report
-from protocol.effects import Answer
+from protocol.effects import Answer, Figures
 from protocol.errors import CancelledError
 from protocol.messages import Role
 from protocol.roles import Requester
@@ -91,11 +93,13 @@ class Query:
             await node.executor.storage(host.close)
 
     def _host(self, partner: Partner) -> RequesterHost:
-        kind = EpochHost if self._request.epoch else RequesterHost
+        kind = AggregateHost if self._request.aggregate else EpochHost if self._request.epoch else RequesterHost
         return kind(self._node, partner, self._request)
 
     def _conclude(self, host: RequesterHost, outcome: Outcome, session_id: str) -> dict[str, Any]:
         answer = outcome.done.result
+        if isinstance(host, AggregateHost) and isinstance(answer, Figures):
+            return write_figures(host, answer, outcome, session_id)
         if not isinstance(answer, Answer):
             raise _cancelled()
         return write_result(host, answer, outcome, session_id)

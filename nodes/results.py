@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import pairwise
@@ -45,10 +45,9 @@ def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: s
     Raises:
         StorageError: not written, though the partner has answered and charged. Errors of the registry.
     """
-    node, facts, snapshot = host.node, host.facts, host.snapshot
+    facts, snapshot = host.facts, host.snapshot
     if snapshot is None:
         raise StorageError("expected the snapshot of the question, got none")
-    question = host.question()
     lists = [
         {
             "kind": kind,
@@ -59,24 +58,37 @@ def write_result(host: CaseFile, answer: Answer, outcome: Outcome, session_id: s
         }
         for kind, partner, rows in zip(facts.kinds, answer.partner_sizes, answer.rows, strict=True)
     ]
-    summary = {
-        "notice": NOTICE,
+    summary = summary_of(host, outcome, session_id, NOTICE, lists)
+    return write_file(host, summary, _hits(snapshot, facts.kinds, answer))
+
+
+def summary_of(
+    host: CaseFile, outcome: Outcome, session_id: str, notice: str, lists: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What every file with an answer says of its question and session."""
+    facts, node = host.facts, host.node
+    return {
+        "notice": notice,
         "session": session_id,
         "ctx": (outcome.done.ctx or b"").hex(),
         "answered_ms": node.now_ms(),
         "partner": host.partner,
-        **asdict(question),
+        **asdict(host.question()),
         "reveals": facts.reveals,
         **({"epoch": facts.epoch, "release": facts.release} if facts.epoch else {}),
-        "snapshot": snapshot.version,
+        "snapshot": int(facts.snapshot),
         "lists": lists,
         "seconds": round(outcome.seconds, 3),
         "sent_bytes": outcome.sent_bytes,
         "received_bytes": outcome.received_bytes,
         "backend": backend(),
     }
-    path = node.config.paths.results / f"{session_id}.json"
-    _write(path, summary, _hits(snapshot, facts.kinds, answer))
+
+
+def write_file(host: CaseFile, summary: dict[str, Any], hits: Iterable[bytes] = ()) -> dict[str, Any]:
+    """Write an answer under the name of its session. Returns: the summary, and the file's path. Raises StorageError."""
+    path = host.node.config.paths.results / f"{summary['session']}.json"
+    _write(path, summary, hits)
     return {**summary, "file": str(path)}
 
 
@@ -171,7 +183,7 @@ def _shown(field: bytes) -> str:
     return field.hex()
 
 
-def _write(path: Path, summary: dict[str, Any], hits: Iterator[bytes]) -> None:
+def _write(path: Path, summary: dict[str, Any], hits: Iterable[bytes]) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
@@ -190,7 +202,7 @@ def _write(path: Path, summary: dict[str, Any], hits: Iterator[bytes]) -> None:
         raise StorageError(f"expected to write the result, got: {cause.strerror}") from None
 
 
-def _write_json(file: BinaryIO, summary: dict[str, Any], hits: Iterator[bytes]) -> None:
+def _write_json(file: BinaryIO, summary: dict[str, Any], hits: Iterable[bytes]) -> None:
     """One JSON object whose last key is the list of hits, one a line."""
     file.write((json.dumps(summary, ensure_ascii=False, indent=1).removesuffix("\n}") + ',\n "hits": [').encode())
     comma = b","

@@ -32,6 +32,7 @@ from protocol.effects import (
     JobFailed,
     Received,
     Send,
+    Solve,
     Started,
 )
 from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, ResumeError, TimedOutError
@@ -215,6 +216,8 @@ class Runner:
                     self._send(effect)
                 case Compute():
                     self._start(effect.token, self._executor.compute(effect.job))
+                case Solve():
+                    self._start(effect.token, self._executor.compute(self._host.solver(effect)))
                 case _:
                     call = call_for(effect, self._host, self._spools)
                     self._unsettled |= call.size_bytes > 0

@@ -18,9 +18,11 @@ from typing import Any, Final
 
 import click
 
+from nodes.cli.figures import table
 from nodes.cli.output import print_facts, print_table
 from nodes.demonstration import Demonstrated, free_port, served
 from nodes.errors import DemoError
+from nodes.exercise_accounts import CORRIDORS
 from nodes.home import Home, write_private
 
 NORTH: Final = "fiu-north"
@@ -29,6 +31,11 @@ DATA_SET: Final = "persons"
 PEOPLE: Final = "people"
 PEOPLE_SIZE: Final = 300  # persons per agency whose names the second one writes in three scripts
 NAME_KIND: Final = "name-dob"
+ACCOUNTS: Final = "accounts"
+ACCOUNTS_SIZE: Final = 2_000  # per agency
+CURRENCY: Final = "EUR"
+RANGE: Final = "1000000"  # of what moved over one account, either way
+EXACT_ANSWERS: Final = 2  # that the second agency gives
 
 _RULES: Final = """
 [[rules]]
@@ -36,15 +43,24 @@ id = "demonstration"
 effect = "allow"
 direction = "{direction}"
 partners = ["{partner}"]
-queries = ["intersect"]
-reveals = ["shared-identifiers", "shared-identifiers-with-notes"]
-data_sets = ["persons", "people"]
+queries = ["intersect", "count", "sum"]
+reveals = ["shared-identifiers", "shared-identifiers-with-notes", "count", "sums"]
+data_sets = ["persons", "people", "accounts"]
 kinds = ["*"]
 purposes = ["demonstration"]
 instruments = ["Exercise order 1"]
 max_elements_per_list = 1_000_000_000
 max_elements_per_day = 1_000_000_000_000
 max_duration_seconds = 86_400
+
+[rules.aggregates]
+minimum = 10
+epsilon_millis = 0
+rounding = 0
+max_per_person = 2
+max_exact_answers = {answers}
+max_epsilon_millis = 0
+period_days = 30
 """
 
 _MANDATE: Final = """
@@ -86,6 +102,7 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
     _step(f"Two agencies that do not exist hold {size:,} persons each; a tenth of them are the same (seed {seed}).")
     exercise = north.accord("exercise", "generate", folder / "exercise", "--size", size, "--seed", seed)
     people = north.accord("exercise", "people", folder / "exercise", "--size", PEOPLE_SIZE, "--seed", seed)
+    accounts = north.accord("exercise", "accounts", folder / "exercise", "--size", ACCOUNTS_SIZE, "--seed", seed)
 
     _step("Each agency makes its node: keys, certificate, configuration, ledger.")
     for node, name in ((north, "Financial Intelligence Unit North"), (south, "Customs South")):
@@ -100,14 +117,18 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
         click.echo(f"   {node.agency}: {fingerprint}")
 
     _step("Each imports its own records; from here on they are encrypted on its disk.")
-    for data_set, made in ((DATA_SET, exercise), (PEOPLE, people)):
+    for data_set, made in ((DATA_SET, exercise), (PEOPLE, people), (ACCOUNTS, accounts)):
         for node, files in zip((north, south), made["agencies"], strict=True):
             report = node.accord("registry", "import", data_set, files["records"], "--mapping", files["mapping"])
             click.echo(f"   {node.agency}: {report['records']:,} records of {data_set}")
 
     _step(f"{SOUTH} writes a rule that lets {NORTH} ask, {NORTH} one that lets its operators ask, under a mandate.")
-    write_private(Home(north.home).rules_file, _RULES.format(direction="outgoing", partner=SOUTH).encode())
-    write_private(Home(south.home).rules_file, _RULES.format(direction="incoming", partner=NORTH).encode())
+    for node, direction, partner, answers in (
+        (north, "outgoing", SOUTH, 100),
+        (south, "incoming", NORTH, EXACT_ANSWERS),
+    ):
+        rules = _RULES.format(direction=direction, partner=partner, answers=answers)
+        write_private(Home(node.home).rules_file, rules.encode())
     mandate = folder / "mandate.toml"
     write_private(mandate, _MANDATE.encode())
 
@@ -131,6 +152,8 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
     named = north.accord("query", "intersect", *by_name, "--reveals", "shared-identifiers-with-notes", "--yes")
     _show_names(named["hits"], people)
 
+    _ask_for_figures(north, mandate, Path(accounts["truth"]))
+
     _step("Both ledgers are verified: who asked whom what, when and why, and what left.")
     for node in (north, south):
         head = node.accord("ledger", "verify")
@@ -144,6 +167,51 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
             "backend": result["backend"],
         }
     )
+
+
+def _ask_for_figures(north: Demonstrated, mandate: Path, truth: Path) -> None:
+    """Count and sum, compare what is told with the truth, and see that a question too many is refused."""
+    _step(f"{NORTH} asks for numbers alone: how many of our accounts do you hold, and how much {CURRENCY} moved there?")
+    between = ("--partner", SOUTH, "--data-set", ACCOUNTS, "--ask", ACCOUNTS, "--mandate", mandate)
+    asked = (*between, "--per-person", 2, "--yes")
+    counted = north.accord("query", "count", *asked)
+    corridors = [word for corridor in CORRIDORS for word in ("--category", f"{corridor[0]}-{corridor[2]}")]
+    limits = ("--currency", CURRENCY, "--low", f"-{RANGE}", "--high", RANGE)
+    summed = north.accord("query", "sum", *asked, *limits, "--by", "corridor", *corridors)
+    print_table(*table(counted))
+    print_table(*table(summed))
+    told = _compare_figures(counted["figures"], summed["figures"], truth)
+    click.echo(
+        f"   {told} of {len(summed['figures'])} corridors are told, each as it is in truth. {SOUTH} suppresses one with"
+    )
+    click.echo("   too few accounts, and another that would give it away. Which accounts they share, neither learns.")
+    code = north.refused("query", "count", *asked)
+    click.echo(
+        f"   Asked once more, {SOUTH} refuses ({code}): its rule allows {EXACT_ANSWERS} exact answers in 30 days."
+    )
+
+
+def _compare_figures(counted: list[dict[str, Any]], summed: list[dict[str, Any]], truth: Path) -> int:
+    """Compare with what the exercise wrote of the second agency's records. Returns: how many corridors were told.
+
+    Raises:
+        DemoError: a figure that is not true, or none that is suppressed.
+    """
+    with truth.open(encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["agency"] == "2"]
+    of_all = next(int(row["accounts"]) for row in rows if not row["currency"])
+    of_corridors = {
+        row["value"]: (int(row["accounts"]), int(row["minor_units"]))
+        for row in rows
+        if (row["currency"], row["category"]) == (CURRENCY, "corridor")
+    }
+    told = {f["category"]: (f["count"], f["total"]) for f in summed if f["count"] is not None}
+    wrong = [name for name, figure in told.items() if of_corridors.get(name) != figure]
+    if [f["count"] for f in counted] != [of_all] or wrong or not 0 < len(told) < len(summed):
+        raise DemoError(
+            f"expected {of_all} shared accounts and true sums, some suppressed, got {len(wrong)} wrong sums"
+        )
+    return len(told)
 
 
 def _show_names(hits: list[dict[str, Any]], people: dict[str, Any]) -> None:

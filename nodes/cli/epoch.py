@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from nodes.cli.asking import advise, ask
 from nodes.cli.completion import complete_kinds, complete_partners
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.cli.progress import ProgressLine
-from nodes.cli.query import advise, ask
 from nodes.control.wire import SyncOrder
 from nodes.epochs.given import GivenEpoch, GivenEpochs, Terms
 from nodes.epochs.held import HeldEpoch, HeldEpochs

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from nodes.aggregates.terms import described
 from nodes.asking import Request
 from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import moment, print_facts, print_json, print_table
@@ -27,7 +28,15 @@ def explained(home: Home, order: QueryOrder, mandate: Mandate) -> Explanation:
     if order.epoch and not kinds:
         kinds = HeldEpochs(node.config, node.identity).by_id(order.epoch).epoch.kinds
     request = Request(
-        order.partner, order.data_set, order.asked, kinds, mandate, node.operator.id, order.reveals, order.epoch
+        order.partner,
+        order.data_set,
+        order.asked,
+        kinds,
+        mandate,
+        node.operator.id,
+        order.reveals,
+        order.epoch,
+        order.aggregate,
     )
     if not home.calibration_file.exists():
         click.echo("measuring this machine, once", err=True)
@@ -39,7 +48,7 @@ def show(explanation: Explanation, *, as_json: bool) -> None:
     if as_json:
         print_json(explanation.as_json())
         return
-    print_facts(_facts(explanation))
+    print_facts({**_facts(explanation), **_figures(explanation)})
     click.echo()
     print_table(
         ("kind", "strength", "own", "partner's"),
@@ -75,7 +84,7 @@ def confirm(explanation: Explanation) -> None:
         for learner in (Learner.REQUESTER, Learner.RESPONDER)
     }
     sizes = ", ".join(f"{entry.own:,} of kind {entry.kind}" for entry in explanation.lists)
-    print_facts({**_facts(explanation), "asks about": sizes, **learned}, err=True)
+    print_facts({**_facts(explanation), **_figures(explanation), "asks about": sizes, **learned}, err=True)
     click.confirm("\nSend this question?", abort=True, err=True)
 
 
@@ -104,6 +113,31 @@ def _facts(explanation: Explanation) -> Mapping[str, object]:
         "bytes": f"about {estimate.sent_bytes:,} sent and {estimate.received_bytes:,} received{more_bytes}",
         "measured": f"{moment(explanation.calibration.measured_ms)}, both sides here: {machine.backend}, {machine.cpu}",
     }
+
+
+def _figures(explanation: Explanation) -> dict[str, object]:
+    """On which terms a count or a sum is asked, what it costs, and where this side cannot enforce its own."""
+    request, use = explanation.request, explanation.figures
+    aggregate = request.aggregate
+    if aggregate is None:
+        return {}
+    noise = f"epsilon {aggregate.epsilon_millis / 1000:g} for each figure" if aggregate.epsilon_millis else "none"
+    facts: dict[str, object] = {
+        "figures": described(aggregate, request.query),
+        "asked": f"told from {aggregate.minimum * aggregate.per_person} identifiers on; noise: {noise}",
+        "enforced": f"minimum, noise and identifiers per person by {request.partner}, which counts; this node refuses "
+        "looser terms than it asked for, and cannot see whether what it is told was counted by them",
+    }
+    if use is not None:
+        days = f"of this node's own in {use.budget.period_days} days"
+        if use.cost.exact:
+            left = use.budget.exact - use.used.exact - use.cost.exact
+            facts["own figures"] = f"1 exact answer; then {left:,} of {use.budget.exact:,} are left {days}"
+        else:
+            left = use.budget.epsilon_millis - use.used.epsilon_millis - use.cost.epsilon_millis
+            cost, rest, limit = (millis / 1000 for millis in (use.cost.epsilon_millis, left, use.budget.epsilon_millis))
+            facts["own figures"] = f"epsilon {cost:g} in all; then {rest:g} of {limit:g} are left {days}"
+    return facts
 
 
 def _who(explanation: Explanation, learner: Learner) -> str:

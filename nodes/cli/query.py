@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import os
-import shutil
-import signal
-import sys
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from nodes.cli.completion import complete_kinds, complete_partners
-from nodes.cli.output import json_option, print_facts, print_table
-from nodes.cli.progress import ProgressLine
-from nodes.control.client import connect
-from nodes.control.wire import QueryOrder, SyncOrder
-from nodes.errors import MandateError, NodeError, OutputExistsError, QuestionError
-from nodes.fields import read_bounded
+from nodes.cli.asking import check_options, move, print_whole, put, question_options
+from nodes.cli.figures import count, sum_
+from nodes.cli.output import print_facts, print_table
+from nodes.control.wire import QueryOrder
+from nodes.errors import QuestionError
 from nodes.hits import Hit, read_result
-from nodes.home import Home, create_private, removed_on_error
-from nodes.mandate import parse_mandate
-from protocol.errors import Reason, RefusedError
+from nodes.home import Home
 from protocol.messages import REVEALED, Query, Reveals
 
 MAX_SHOWN_HITS: Final = 50
-SESSION_SHOWN: Final = 16  # digits, as `accord ledger show` has them
-
-# What each reason of a refusal means for the one who asked. Policy is told without its grounds, on purpose.
-_AFTER_REFUSAL: Final = {
-    Reason.POLICY: "The partner's rules or records do not allow it; it need not say why. Ask its contact point.",
-    Reason.BUSY: "The partner's node runs as many sessions as it may. Ask again in a few minutes.",
-    Reason.TOO_LARGE: "Ask with fewer kinds or a smaller data set: the partner limits how long a list may be.",
-    Reason.EXPIRED: "Compare the clocks of both nodes, and look at the period of the mandate.",
-    Reason.REPLAYED: "Ask again; if it repeats, tell the partner, because somebody may be repeating envelopes.",
-    Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
-    Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
-    Reason.OUTDATED: "Run `accord epoch sync`. If that is refused too, the epoch ended: close it and fetch another.",
-    Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
-    Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
-}
 
 
 @click.group(short_help="Ask a partner a question.")
@@ -52,23 +26,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option(
-    "--partner",
-    required=True,
-    metavar="ID",
-    shell_complete=complete_partners,
-    help="Agency to ask; see `accord partner list`.",
-)
-@click.option("--data-set", required=True, metavar="NAME", help="Own data set whose identifiers are looked for.")
-@click.option("--ask", "asked", required=True, metavar="NAME", help="The partner's data set.")
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    metavar="KIND",
-    shell_complete=complete_kinds,
-    help="Identifier kind, again for more. Default: all.",
-)
+@question_options
 @click.option(
     "--reveals",
     type=click.Choice([reveals.value for reveals in REVEALED[Query.INTERSECT]]),
@@ -77,22 +35,8 @@ def command() -> None:
     help="What the answer tells: to both sides or to you alone, with the partner's note for each hit or without.",
 )
 @click.option(
-    "--mandate",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the legal basis; docs/samples/mandate.toml explains it.",
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File for the result instead of one in the node's results folder. Must not exist.",
-)
-@click.option(
     "--epoch", metavar="ID", default="", help="Ask in this epoch; see `accord epoch list`. Default: fresh keys."
 )
-@click.option("--explain", "only_explain", is_flag=True, help="Say what it would tell and cost; send nothing.")
-@click.option("--yes", is_flag=True, help="Send it without being asked to confirm; needed where there is no terminal.")
-@json_option
 @click.pass_obj
 def intersect(
     home: Home,
@@ -113,102 +57,26 @@ def intersect(
     The partner learns that you asked, why, and how many identifiers of each kind you hold; not which, unless the answer
     goes to both. You learn the shared ones and how many it holds. A hit is a lead, not an identity.
     """
-    if output is not None and output.exists():
-        raise OutputExistsError(f"expected a new file for the result, got {output}, which is there")
-    if len(set(kinds)) != len(kinds):
-        raise QuestionError("expected each --kind once, got one twice")
-    text = read_bounded(mandate, MandateError, "mandate")
-    parsed = parse_mandate(text, str(mandate))  # a mistake shows before the node is asked
+    text, parsed = check_options(kinds, mandate, output)
     if epoch and Reveals(reveals) is not Reveals.SHARED_IDENTIFIERS:
         raise QuestionError("expected an epoch to reveal shared identifiers to this side alone, got another --reveals")
-    order = QueryOrder(partner, data_set, asked, kinds, Reveals(reveals), text.decode("utf-8"), epoch)
-    if only_explain or not yes:
-        from nodes.cli import explaining  # loads what a query with --yes leaves to the node
-
-        if not only_explain:
-            explaining.require_terminal()
-        explanation = explaining.explained(home, order, parsed)
-        if only_explain:
-            explaining.show(explanation, as_json=as_json)
-            explanation.enforce()
-            return
-        explaining.confirm(explanation)
-    try:
-        summary = ask(home, order, ProgressLine(quiet=as_json))
-    except RefusedError as error:
-        advise(error, home, partner)
-        raise
+    order = QueryOrder(partner, data_set, asked, kinds, Reveals(reveals), text, epoch)
+    summary = put(home, order, parsed, only_explain=only_explain, yes=yes, as_json=as_json)
+    if summary is None:
+        return
     file = Path(summary["file"])
     shown = [] if as_json else list(islice(read_result(file).hits(), MAX_SHOWN_HITS))
     if output is not None:
-        _move(file, output)
+        move(file, output)
         file = output
     if as_json:
-        _print_whole(file)
+        print_whole(file)
     else:
         _show(summary, shown, file)
 
 
-def _move(file: Path, output: Path) -> None:
-    """Move a result to where the operator wants it, however large it is. Another disk gets a copy."""
-    create_private(output)
-    with removed_on_error(output):
-        try:
-            file.replace(output)
-        except OSError as cause:
-            if cause.errno != errno.EXDEV:
-                raise
-            with file.open("rb") as source, output.open("wb") as target:
-                shutil.copyfileobj(source, target)
-                target.flush()
-                os.fsync(target.fileno())
-            file.unlink()
-
-
-def _print_whole(file: Path) -> None:
-    """Print a result, one JSON object over many lines, and where it is; a large one does not go through memory."""
-    with file.open(encoding="utf-8") as text:
-        click.echo(text.readline().rstrip() + f'"file": {json.dumps(str(file))},')
-        shutil.copyfileobj(text, sys.stdout)
-
-
-def ask(home: Home, order: QueryOrder | SyncOrder, line: ProgressLine) -> dict[str, Any]:
-    """Ask, and let Ctrl-C end the query in good order: the partner gets a signed abort."""
-    with connect(home) as node:
-        number = ""
-
-        def interrupt(_signal: int, _frame: object) -> None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
-            click.echo("\ncancelling: the partner is told", err=True)
-            with suppress(NodeError):  # it ended by itself just now
-                node.cancel(number)
-
-        before = signal.getsignal(signal.SIGINT)
-        try:
-            for event in node.query(order):
-                if event["event"] == "accepted":
-                    number = event["query"]
-                    signal.signal(signal.SIGINT, interrupt)
-                elif event["event"] == "progress":
-                    line.show(event)
-                elif event["event"] == "done":
-                    return dict(event["result"])
-        finally:
-            signal.signal(signal.SIGINT, before)
-            line.end()
-    raise AssertionError("expected the client to raise where a query does not end")
-
-
-def advise(error: RefusedError, home: Home, partner: str) -> None:
-    """Note what a refusal's reason means for the one who asked, and by which session the partner finds its row."""
-    _, _, reason = str(error).rpartition(": ")
-    if reason in _AFTER_REFUSAL:
-        from nodes.ledger import Event, LedgerFile  # loads what a query that is answered does not need
-
-        rows = LedgerFile(home.ledger_file).entries()
-        refused = [r["session"] for r in rows if (r["event"], r.get("partner")) == (Event.REFUSAL, partner)]
-        session = f" Both ledgers have it as session {refused[-1][:SESSION_SHOWN]}." if refused else ""
-        error.add_note(_AFTER_REFUSAL[Reason(reason)] + session)
+command.add_command(count)
+command.add_command(sum_)
 
 
 def _show(result: dict[str, Any], shown: list[Hit], file: Path) -> None:

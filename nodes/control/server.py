@@ -157,7 +157,8 @@ class ControlServer:
         mandate = parse_mandate(order.mandate.encode("utf-8"))
         operator = request[_OPERATOR].id
         kinds, reveals = order.kinds, order.reveals
-        asked = Request(order.partner, order.data_set, order.asked, kinds, mandate, operator, reveals, order.epoch)
+        names = order.partner, order.data_set, order.asked
+        asked = Request(*names, kinds, mandate, operator, reveals, order.epoch, order.aggregate)
         return await self._run(request, Query(self._node, asked))
 
     async def _sync(self, request: web.Request) -> web.StreamResponse:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from nodes.error_table import ERRORS
 from nodes.errors import ControlError, NodeError
-from nodes.fields import NAME, parse_json
+from nodes.fields import NAME, Fields, parse_json
 from protocol.errors import ProtocolError
-from protocol.messages import EPOCH_ID, REVEALED, Query, Reveals
+from protocol.messages import EPOCH_ID, REVEALED, Aggregate, Comparison, Filter, Query, Reveals
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"
@@ -22,6 +22,10 @@ QUERIES_PATH: Final = "/v1/queries"
 SYNCS_PATH: Final = "/v1/syncs"
 STOP_PATH: Final = "/v1/stop"
 METRICS_PATH: Final = "/metrics"  # where Prometheus looks; the format is its own, so is the version
+
+MAX_INTEGER: Final = 2**63 - 1
+_WORDS: Final = ("value", "currency", "category")
+_INTEGERS: Final = ("unit", "low", "high", "per_person", "minimum", "epsilon_millis")
 
 MAX_REQUEST_BYTES: Final = 65_536  # a mandate and a few names
 MAX_EVENT_BYTES: Final = 65_536  # one line of a query's stream
@@ -41,10 +45,12 @@ class QueryOrder:
     reveals: Reveals
     mandate: str
     epoch: str = ""
+    aggregate: Aggregate | None = None
 
     def as_json(self) -> dict[str, Any]:
         more: dict[str, Any] = {"kinds": list(self.kinds)} if self.kinds else {}
         more |= {"epoch": self.epoch} if self.epoch else {}
+        more |= {"aggregate": _aggregate_json(self.aggregate)} if self.aggregate else {}
         names = {"asked": self.asked, "data_set": self.data_set, "partner": self.partner}
         return {**names, **more, "reveals": self.reveals.value, "mandate": self.mandate}
 
@@ -56,10 +62,36 @@ class QueryOrder:
             data_set = fields.text("data_set", pattern=NAME)
             asked = fields.text("asked", pattern=NAME)
             mandate = fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES)
-            reveals = Reveals(fields.choice("reveals", REVEALED[Query.INTERSECT]))
+            aggregate = _aggregate(fields.table("aggregate")) if "aggregate" in fields else None
+            reveals = Reveals(fields.choice("reveals", REVEALED[_query(aggregate)]))
             kinds = fields.texts("kinds", pattern=NAME) if "kinds" in fields else ()
             epoch = fields.text("epoch", pattern=EPOCH_ID) if "epoch" in fields else ""
-        return cls(partner, data_set, asked, kinds, reveals, mandate, epoch)
+        return cls(partner, data_set, asked, kinds, reveals, mandate, epoch, aggregate)
+
+
+def _query(aggregate: Aggregate | None) -> Query:
+    if aggregate is None:
+        return Query.INTERSECT
+    return Query.SUM if aggregate.value else Query.COUNT
+
+
+def _aggregate_json(aggregate: Aggregate) -> dict[str, Any]:
+    """Without what is empty, as `_aggregate` reads it."""
+    values = asdict(aggregate) | {"filters": [asdict(condition) for condition in aggregate.filters]}
+    return {name: value for name, value in values.items() if value not in ("", (), [])}
+
+
+def _aggregate(table: Fields) -> Aggregate:
+    with table:
+        conditions = []
+        for entry in table.tables("filters"):
+            with entry:
+                test = entry.choice("test", list(Comparison))
+                conditions.append(Filter(entry.text("column", pattern=NAME), test, entry.texts("values")))
+        words = {name: table.text(name, pattern=NAME) if name in table else "" for name in _WORDS}
+        categories = table.texts("categories") if "categories" in table else ()
+        numbers = [table.integer(name, -MAX_INTEGER, MAX_INTEGER) for name in _INTEGERS]
+    return Aggregate(words["value"], words["currency"], words["category"], categories, tuple(conditions), *numbers)
 
 
 @dataclass(frozen=True, slots=True)

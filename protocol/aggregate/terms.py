@@ -43,9 +43,18 @@ def check_aggregate(envelope: Envelope) -> None:
     aggregate = envelope.aggregate
     if (envelope.query in AGGREGATES) is not (aggregate is not None):
         raise EnvelopeError("expected what is counted or summed in a question that counts or sums, and nowhere else")
-    if aggregate is None:
-        return
-    _check_value(aggregate, Query(envelope.query))
+    if aggregate is not None:
+        elements = sum(entry.size for entry in envelope.lists)
+        check_question(aggregate, Query(envelope.query), elements, len(envelope.participants))
+
+
+def check_question(aggregate: Aggregate, query: Query, elements: int, participants: int) -> None:
+    """See that what is to be counted or summed is said well, for so many of the requester's elements.
+
+    Raises:
+        As `check_aggregate`.
+    """
+    _check_value(aggregate, query)
     _check_categories(aggregate)
     if len(aggregate.filters) > MAX_FILTERS:
         raise EnvelopeError(f"expected at most {MAX_FILTERS} filters, got {len(aggregate.filters)}")
@@ -57,10 +66,9 @@ def check_aggregate(envelope: Envelope) -> None:
         raise EnvelopeError(f"expected 1 to {MAX_PER_PERSON} identifiers per person, got {aggregate.per_person}")
     if aggregate.minimum > MAX_MINIMUM or aggregate.epsilon_millis > MAX_EPSILON_MILLIS:
         raise EnvelopeError(f"expected a minimum up to {MAX_MINIMUM} and an epsilon up to {MAX_EPSILON_MILLIS / 1000}")
-    elements = sum(entry.size for entry in envelope.lists)
-    if envelope.query == Query.TOTALS:
+    if query is Query.TOTALS:
         # Each participant keeps its own part, noise included, within the range.
-        check_range(aggregate, elements * len(envelope.participants), 0)
+        check_range(aggregate, elements * participants, 0)
     else:
         check_range(aggregate, elements, aggregate.epsilon_millis)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nodes import calibration as module
+from nodes.aggregates.solving import Logarithms
 from nodes.calibration import SIZES, Calibration, Machine, Run, calibration, measure
 from nodes.errors import StorageError
 from nodes.home import Home, write_private
@@ -35,7 +36,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Reveals]:
     """Measure nothing, and say what would have been measured."""
     asked: list[Reveals] = []
 
-    def pretend(_spool: Path, reveals: Reveals, _now_ms: int) -> tuple[Run, Run, Run]:
+    def pretend(_spool: Path, reveals: Reveals, _now_ms: int, _: Logarithms) -> tuple[Run, Run, Run]:
         asked.append(reveals)
         return RUNS
 
@@ -47,26 +48,31 @@ def of(home: Home, reveals: Reveals = Reveals.SHARED_IDENTIFIERS) -> Calibration
     return calibration(home, home.path / "spool", reveals, NOW_MS)
 
 
-@pytest.mark.parametrize("reveals", REVEALED[Query.INTERSECT])
-def test_real_sessions_are_measured_and_leave_nothing(tmp_path: Path, reveals: Reveals) -> None:
-    runs = measure(tmp_path / "spool", reveals, NOW_MS)
+@pytest.fixture(scope="module")
+def logarithms(tmp_path_factory: pytest.TempPathFactory) -> Logarithms:
+    return Logarithms(tmp_path_factory.mktemp("table") / "table")
+
+
+@pytest.mark.parametrize("reveals", [*REVEALED[Query.INTERSECT], Reveals.COUNT, Reveals.SUMS])
+def test_real_sessions_are_measured_and_leave_nothing(tmp_path: Path, reveals: Reveals, logarithms: Logarithms) -> None:
+    runs = measure(tmp_path / "spool", reveals, NOW_MS, logarithms)
     assert [(run.own, run.partner) for run in runs] == list(SIZES)
     assert all(run.elapsed_us > 0 for run in runs)
     assert not list((tmp_path / "spool").iterdir())
 
     # Bytes do not depend on the machine: another session's are foreseen, framing included.
     own, partner = 3_001, 5_003
-    real = module._session(tmp_path / "spool", reveals, own, partner, NOW_MS)
+    real = module._session(tmp_path / "spool", reveals, own, partner, NOW_MS, logarithms)
     foreseen = Calibration(reveals, HERE, NOW_MS, runs).estimate(own, partner)
     assert foreseen.sent_bytes == pytest.approx(real.sent_bytes, rel=0.01)
     assert foreseen.received_bytes == pytest.approx(real.received_bytes, rel=0.01)
     assert real.sent_bytes > 32 * own + (32 * partner if reveals.to_both else 0)
 
 
-def test_no_room_for_spools_is_a_storage_error(tmp_path: Path) -> None:
+def test_no_room_for_spools_is_a_storage_error(tmp_path: Path, logarithms: Logarithms) -> None:
     (tmp_path / "spool").write_text("a file where a folder should be")
     with pytest.raises(StorageError):
-        measure(tmp_path / "spool", Reveals.SHARED_IDENTIFIERS, NOW_MS)
+        measure(tmp_path / "spool", Reveals.SHARED_IDENTIFIERS, NOW_MS, logarithms)
 
 
 def test_a_line_through_three_sessions() -> None:

@@ -16,12 +16,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.errors import AggregateError
+from nodes.errors import AggregateError, QuestionError
 from nodes.registry import Snapshot
 from nodes.registry.record_columns import PERSONS, RecordColumns
 from nodes.registry.transactions import ORDERED_COLUMNS, WORD_COLUMNS, read_day
+from protocol.aggregate.terms import check_question
 from protocol.effects import ReadValues, Values
-from protocol.messages import Aggregate, Comparison, Filter
+from protocol.errors import EnvelopeError
+from protocol.messages import Aggregate, Comparison, Filter, Query
 
 AMOUNT: Final = "amount"
 CURRENCY: Final = "currency"
@@ -54,6 +56,15 @@ def check_columns(aggregate: Aggregate) -> None:
             _bound(condition)
     if any(condition.column == AMOUNT for condition in aggregate.filters) and not _one_currency(aggregate):
         raise AggregateError("expected a filter on amounts to go with one currency, got several or none")
+
+
+def check_asked(aggregate: Aggregate, query: Query, elements: int) -> None:
+    """See that an own question is one that a partner can answer. Raises QuestionError, AggregateError, RangeError."""
+    try:
+        check_question(aggregate, query, elements, 2)
+    except EnvelopeError as error:
+        raise QuestionError(str(error)) from None
+    check_columns(aggregate)
 
 
 class AggregateReader:

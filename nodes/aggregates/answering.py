@@ -1,0 +1,72 @@
+"""The responder's side of a count or a sum: on which terms it is answered, at what price, and from which records.
+
+Budget is set aside before a record is looked at, and a refusal that depends on records is charged like an answer:
+whoever could have such refusals at no cost would learn about records without limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nodes.aggregates.reading import AggregateReader
+from nodes.aggregates.terms import budget_of, cost_of, limits_of, own_terms
+from nodes.errors import NodeError, StorageError
+from nodes.node import Node
+from nodes.policy import Obligations
+from nodes.registry import Snapshot
+from protocol.effects import Admission, Admit, ReadValues, Values
+from protocol.errors import Reason
+from protocol.messages import Aggregate, Role
+
+
+class AggregateSession:
+    """One count or sum that a partner asks.
+
+    Args:
+        node: whose.
+        partner: agency id of who asks.
+        aggregate: of the envelope, checked by the protocol.
+        obligations: of the rule that allows it.
+    """
+
+    def __init__(self, node: Node, partner: str, aggregate: Aggregate, obligations: Obligations) -> None:
+        limits = limits_of(obligations)
+        self._node = node
+        self._partner = partner
+        self._aggregate = aggregate
+        self._budget = budget_of(limits)
+        self.terms = own_terms(aggregate, limits)
+        self.cost = cost_of(aggregate, self.terms)
+        self._reader: AggregateReader | None = None
+        self.refusal_charged = False
+
+    def admit(self, effect: Admit, reserve: Callable[[], None], opened: Callable[[], Snapshot]) -> Admission:
+        """Set budget aside, then look at records.
+
+        Args:
+            reserve: sets elements of the day's budget aside, under the envelope's digest.
+            opened: opens the data set and sees that it may be asked about.
+
+        Raises:
+            BudgetError: nothing is charged. Any other refusal: all of it is charged. Errors of storage: nothing is.
+        """
+        envelope, state, session = effect.envelope, self._node.state, effect.envelope_digest
+        data_set = envelope.participant(Role.RESPONDER).data_set
+        kinds = tuple(entry.kind for entry in envelope.lists)
+        reserve()
+        state.reserve_figures(session, self._partner, data_set, self.cost, self._budget, self._node.now_ms())
+        try:
+            snapshot = opened()
+            self._reader = AggregateReader(snapshot, kinds, self._aggregate)
+        except NodeError as error:
+            if error.reason is not Reason.STORAGE:
+                state.charge(session, sum(entry.size for entry in envelope.lists), self._node.now_ms(), self.cost)
+                self.refusal_charged = True
+            raise
+        return Admission(tuple(snapshot.size(kind) for kind in kinds), snapshot.root, terms=self.terms)
+
+    def read(self, effect: ReadValues) -> Values:
+        """Read what records say of some identifiers."""
+        if self._reader is None:
+            raise StorageError("expected an admitted question, got a read before")
+        return self._reader.read(effect)
