@@ -7,7 +7,9 @@ everything inline.
 
 Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names, for list i: `("outputs", i)`
 holds what this side asked, `("own-tags", i)` and `("partner-tags", i)` what the sides answer; `protocol.rows` says how
-wide they are. In an epoch's question the host has filled ("partner-tags", i) with its index of list i beforehand.
+wide they are. In an epoch's question the host has filled ("partner-tags", i) with its index of list i beforehand. In a
+count or a sum both sides have ("targets", i), ("asked", i) and ("shuffled", i), and the responder ("responses", i),
+("masked", i) and ("beginnings", i) (`protocol.aggregate`).
 """
 
 from __future__ import annotations

@@ -17,9 +17,7 @@ from psi import ELEMENT_BYTES, SUITE, lp, stream_key
 from psi.elgamal import CIPHERTEXT_BYTES
 
 ONE_LEG: Final = 0
-RESPONSE_BYTES: Final = 64  # docs/shuffle-proof.md, "What is sent"
-PARTIAL_BYTES: Final = 32
-PROOF_BYTES: Final = 64
+PARTIAL_BYTES: Final = ELEMENT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

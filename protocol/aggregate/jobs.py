@@ -11,11 +11,9 @@ from protocol.aggregate.agreed import Plan
 from protocol.effects import Values
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import ELEMENT_BYTES, TAG_BYTES, Items, LengthError, keystream_scalars
-from psi.elgamal import CIPHERTEXT_BYTES, add, encrypt, rerandomize, sum_columns
+from psi.elgamal import CIPHERTEXT_BYTES, VALUE_BYTES, add, encrypt, rerandomize, sum_columns
 from psi.group import multiples, multiply_base, multiply_shared
 from psi.noise import discrete_laplace
-
-VALUE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from protocol.aggregate import jobs
-from protocol.aggregate.agreed import ONE_LEG, RESPONSE_BYTES, Keys, Plan
+from protocol.aggregate.agreed import ONE_LEG, Keys, Plan
 from protocol.aggregate.intake import Intake
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Append, Compute, Join, ReadRows, Sort
@@ -18,7 +18,7 @@ from protocol.intersect.agreed import Drive
 from protocol.messages import Packet, PacketType
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import ELEMENT_BYTES, TAG_BYTES
-from psi.shuffle import ShuffleStatement, ShuffleVerifier
+from psi.shuffle import RESPONSE_BYTES, ShuffleStatement, ShuffleVerifier
 
 _PLACED_BYTES: Final = ROW_NUMBER_BYTES + RESPONSE_BYTES
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from protocol.aggregate import jobs
-from protocol.aggregate.agreed import ONE_LEG, RESPONSE_BYTES, Keys, Plan
+from protocol.aggregate.agreed import ONE_LEG, Keys, Plan
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Append, Compute, ReadRows, Sort
 from protocol.intersect.agreed import Drive
 from protocol.messages import PacketType
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import ELEMENT_BYTES
-from psi.shuffle import ShuffleCommitted, ShuffleProof, ShuffleProver, ShuffleStatement
+from psi.shuffle import RESPONSE_BYTES, ShuffleCommitted, ShuffleProof, ShuffleProver, ShuffleStatement
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Final
 from protocol.codec import MAX_CATEGORIES
 from protocol.errors import EnvelopeError, RangeError, TermsError
 from protocol.messages import Aggregate, Comparison, Envelope, Filter, Query, Terms
+from psi.elgamal import MAX_TOTAL
 from psi.noise import noise_tail
 
-MAX_TOTAL: Final = 2**47 - 1  # docs/protocol.md, "Additive ElGamal": what the discrete logarithm is solved for
 MAX_PER_PERSON: Final = 64
 MAX_FILTERS: Final = 16
 MAX_FILTER_VALUES: Final = 400  # of all filters together
@@ -101,7 +101,8 @@ def largest(aggregate: Aggregate, elements: int, epsilon_millis: int) -> int:
     """
     bound = elements * max(abs(aggregate.low), abs(aggregate.high), 1)
     if epsilon_millis:
-        bound += noise_tail(min(max(sensitivities(aggregate)), MAX_TOTAL), epsilon_millis)
+        sensitivity = max(sensitivities(aggregate))
+        bound += noise_tail(sensitivity, epsilon_millis) if sensitivity <= MAX_TOTAL else sensitivity
     return bound
 
 

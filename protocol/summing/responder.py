@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.aggregate import cells, jobs
-from protocol.aggregate.agreed import PARTIAL_BYTES, PROOF_BYTES, partials_context, possession_context
+from protocol.aggregate.agreed import PARTIAL_BYTES, partials_context, possession_context
 from protocol.aggregate.responder import AggregateResponder
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Compute, ReadRows, Solve
@@ -20,7 +20,7 @@ from protocol.rows import check_rows
 from protocol.summing.agreed import CheckPartials, Decrypt, Open, check_one_proof
 from psi import public_key
 from psi.elgamal import CIPHERTEXT_BYTES, joint_key
-from psi.proofs import prove_possession, verify_possession
+from psi.proofs import PARTIALS_BYTES, prove_possession, verify_possession
 
 
 class SumResponder(AggregateResponder):
@@ -95,7 +95,7 @@ class SumResponder(AggregateResponder):
 
     def _on_partials(self, packet: Packet) -> None:
         cut = self._plan.categories * PARTIAL_BYTES
-        check_rows(packet.payload, cut + PROOF_BYTES, 1)
+        check_rows(packet.payload, cut + PARTIALS_BYTES, 1)
         partials, proof = packet.payload[:cut], packet.payload[cut:]
         context = partials_context(self._agreed().ctx, Role.REQUESTER, self.peer.agency)
         job = CheckPartials(self._partner_share, context, self._counts_sealed, partials, proof)

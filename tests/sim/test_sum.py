@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from protocol import effects as fx
 from protocol.aggregate.release import told
-from protocol.aggregate.terms import MAX_TOTAL
 from protocol.codec import decode_packet
 from protocol.messages import Aggregate, PacketType, Query, Terms
 from psi import ELEMENT_BYTES, group
+from psi.elgamal import MAX_TOTAL
 from psi.noise import noise_tail
 from tests.sim.aggregates import SUM, Holdings, Record, Truth, aggregate_simulation, categorised, figures, learned
 from tests.sim.host import Simulation

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.aggregate.terms import MAX_TOTAL, check_aggregate, check_range, check_terms, stricter
+from protocol.aggregate.terms import check_aggregate, check_range, check_terms, stricter
 from protocol.errors import EnvelopeError, RangeError, TermsError
 from protocol.messages import Aggregate, Envelope, Filter, List, Query, Terms
+from psi.elgamal import MAX_TOTAL
 from tests.sim.host import question
 from tests.sim.test_intersect import Simulation
 
@@ -88,6 +89,14 @@ def test_the_tail_of_the_noise_counts() -> None:
     with pytest.raises(RangeError):
         check_range(whole, MAX_TOTAL - 1000, epsilon_millis=10)
     check_range(whole, MAX_TOTAL - 10_000, epsilon_millis=10)
+
+
+def test_a_person_who_could_move_a_total_out_of_range_is_not_hidden_by_noise() -> None:
+    """Few elements and many identifiers a person: there is no noise for such a sensitivity."""
+    wide = replace(SUM, low=0, high=2**46, per_person=64)
+    check_range(wide, 1, 0)
+    with pytest.raises(RangeError):
+        check_range(wide, 1, epsilon_millis=100_000)
 
 
 def test_terms_are_the_stricter_of_both() -> None:
