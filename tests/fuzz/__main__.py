@@ -18,7 +18,7 @@ from typing import Final
 from tests.fuzz import corpus
 from tests.fuzz.targets import TARGETS
 
-MAX_BYTES: Final = 4_096
+MAX_BYTES: Final = 16_384
 MAX_INPUTS: Final = 60  # kept of each target
 TIMEOUT_SECONDS: Final = 10  # of one input
 LIMITS: Final = (f"-max_len={MAX_BYTES}", f"-timeout={TIMEOUT_SECONDS}", "-rss_limit_mb=2048")

@@ -149,6 +149,10 @@ ROW: Final = {
     "booked_on": "2026-01-02",
 }
 CSV: Final = f'{";".join(ROW)}\n{";".join(ROW.values())}\n"r;2"{";" * (len(ROW) - 1)}\n'.encode()
+CHANGES: Final = "".join(
+    f"{line};{change}\n"
+    for line, change in zip(CSV.decode().splitlines(), ("accord_change", "replace", "remove"), strict=True)
+).encode()
 OFAC: Final = (
     b'1,"NAME, One","individual","SDGT","Title",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,"DOB 10 Dec 1948; Passport A123 (Iran);'
     b' National ID No. 14.257.455 (Spain); Tax ID No. 770106425720 (Russia); Email Address a.b@mail.example."\r\n\x1a'
@@ -299,7 +303,7 @@ TARGETS: Final[dict[str, Target]] = {
     "packet": Target(packet, _packets),
     "message": Target(message, _payloads),
     "csv": Target(records(csv_source(PLACE, COLUMNS)), lambda: [CSV]),
-    "csv-changes": Target(records(csv_source(PLACE, COLUMNS, changes=True)), lambda: [CSV]),
+    "csv-changes": Target(records(csv_source(PLACE, COLUMNS, changes=True)), lambda: [CHANGES]),
     "ofac": Target(records(ofac_source(PLACE)), lambda: [OFAC]),
     "un": Target(records(un_source(PLACE)), lambda: [UN]),
     "ftm": Target(records(ftm_source(PLACE, "production")), _ftm),

@@ -10,13 +10,13 @@ import pytest
 from tests.fuzz import corpus
 from tests.fuzz.targets import TARGETS
 
-MEMORY_BYTES = 64 << 20  # of one input of at most 4 KiB
+MEMORY_BYTES = 64 << 20  # of one input of at most 16 KiB
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_corpus_again(target: str) -> None:
     inputs = [*TARGETS[target].seeds(), *corpus.kept(target)]
-    assert inputs
+    assert len(inputs) >= 2
     for data in inputs:
         TARGETS[target].run(data)
 
