@@ -9,6 +9,7 @@ use std::time::Instant;
 use _native::backend::{Bytes32, Bytes64, PublicKeyTable, by_name};
 use _native::items::Items;
 use _native::keystream::StreamKey;
+use _native::sums::{Bases, SecretWeights};
 use curve25519_dalek::{RistrettoPoint, Scalar};
 
 const ITEMS: usize = 64;
@@ -91,6 +92,10 @@ fn times_do_not_depend_on_secrets() {
         });
         assert_constant_time(&format!("finalize, {name}"), prepare, |secret| {
             decoded.finalize(0..ITEMS, items, secret, &key, &mut digests).unwrap()
+        });
+        assert_constant_time(&format!("secret sums, {name}"), prepare, |secret| {
+            let weights = [SecretWeights::Scalars(secret)];
+            drop(backend.secret_sums(&weights, Bases::Elements(&points)).unwrap())
         });
         assert_constant_time(&format!("invert scalars, {name}"), prepare, |secret| {
             backend.invert_scalars(secret).unwrap()
