@@ -118,6 +118,17 @@ def test_nonces_follow_key_and_statement() -> None:
     assert proof_1 == known([1, 2]).knowledge()
 
 
+def test_proofs_are_those_of_the_specification_to_the_byte() -> None:
+    """Nonces too: an audit that has the seed computes the same proofs."""
+    k = int.from_bytes(keystream_scalars(SECRET_KEY, 0, 1), "little")
+    assert proofs.prove_possession(SECRET_KEY, PROOF_KEY, CONTEXT) == reference.prove_possession(k, PROOF_KEY, CONTEXT)
+    some = known([1, -5, 9], [FLAG, SIGNED, Bounds(9, 9)])
+    place = (RANDOMNESS_KEY, FIRST, PROOF_KEY, CONTEXT, PK, some.ciphertexts)
+    assert some.knowledge() == reference.prove_knowledge(some.values, *place)
+    pairs = [(limits.low, limits.high) for limits in some.bounds]
+    assert some.ranges() == reference.prove_ranges(some.values, pairs, *place)
+
+
 # --- partial decryptions
 
 
