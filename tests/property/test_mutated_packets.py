@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import count, islice
@@ -28,7 +28,8 @@ from tests.sim.host import Simulation, question
 from tests.soak import record
 
 MESSAGES = 6_000
-SOAK_MESSAGES = 980_000  # and 20,000 against a live node (tests/e2e/test_mutated_frames.py)
+# With 20,000 against a live node (tests/e2e/test_mutated_frames.py), more than a million.
+SOAK_MESSAGES: Final = {"mutated-packets": 980_000, "mutated-figures": 200_000}
 SEED: Final = 1
 
 MINE = {"imo": [bytes([i]) * 3 for i in range(7)]}
@@ -77,6 +78,8 @@ FLOWS: Final[dict[str, Callable[[], Simulation]]] = {
     "sum": partial(figures_of, Query.SUM, SUM),
 }
 
+FIGURES: Final = frozenset({"count", "sum"})
+
 
 @dataclass
 class Endings:
@@ -103,11 +106,11 @@ def ending(moment: Moment, spoiled: bytes) -> str:
     return ENDED
 
 
-def spoiled_in_turn(seed: int) -> Iterator[tuple[str, str, str]]:
+def spoiled_in_turn(seed: int, flows: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """Without end: spoil each packet of each flow in each way, again and again; yield flow, mutation and ending."""
-    packets = [moment.packet for flow in FLOWS for moment in moments_of(flow)]
+    packets = [moment.packet for flow in flows for moment in moments_of(flow)]
     for turn in count():
-        for flow in FLOWS:
+        for flow in flows:
             for place, moment in enumerate(moments_of(flow)):
                 for mutation in ways(moment):
                     rng = random.Random(f"{seed}/{turn}/{flow}/{place}/{mutation.__name__}")
@@ -125,10 +128,10 @@ def ways(moment: Moment) -> tuple[Mutation, ...]:
     return (*MUTATIONS, *forgeries(moment.signer))
 
 
-def run(messages: int, seed: int = SEED) -> Endings:
+def run(messages: int, flows: Collection[str] = FLOWS) -> Endings:
     endings = Endings()
     with forkable():
-        for flow, mutation, code in islice(spoiled_in_turn(seed), messages):
+        for flow, mutation, code in islice(spoiled_in_turn(SEED, flows), messages):
             endings.messages += 1
             endings.by_flow[flow] += 1
             endings.by_mutation[mutation, code] += 1
@@ -142,11 +145,11 @@ def test_mutated_packets() -> None:
 
 
 @pytest.mark.soak
-def test_a_million_mutated_packets() -> None:
-    endings = run(SOAK_MESSAGES)
-    record(
-        "mutated-packets", Namespace(seed=SEED, messages=SOAK_MESSAGES), endings.by_mutation, by_flow=endings.by_flow
-    )
+@pytest.mark.parametrize(("name", "messages"), SOAK_MESSAGES.items())
+def test_a_million_mutated_packets(name: str, messages: int) -> None:
+    flows = [flow for flow in FLOWS if (flow in FIGURES) == (name == "mutated-figures")]
+    endings = run(messages, flows)
+    record(name, Namespace(seed=SEED, messages=messages), endings.by_mutation, by_flow=endings.by_flow)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
