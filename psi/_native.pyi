@@ -1,4 +1,4 @@
-# The compiled core. psi/native.py documents these functions and is their only caller.
+# The compiled core. psi/native documents these functions and is their only caller.
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,5 +1,5 @@
 //! The Python bindings: they check lengths, borrow buffers, and turn errors and panics into exceptions. Nothing else in the crate
-//! knows Python. psi/native.py is the only importer and gives every function its types and its documentation.
+//! knows Python. psi/native is the only importer and gives every function its types and its documentation.
 //!
 //! One file for each field of work; a function is exported by its name in the list below.
 

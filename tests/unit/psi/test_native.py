@@ -13,6 +13,7 @@ import pytest
 
 import psi
 from psi import BackendError, ElementError, ScalarError, ZeroScalarError, dst, errors, group, native
+from psi.native import core
 from tests.unit.psi.chunks import OPRF_KEY, inputs
 
 REPOSITORY = Path(__file__).parents[3]
@@ -73,7 +74,7 @@ def test_native_code_and_psi_list_the_same_tags() -> None:
 def test_every_native_code_has_its_error() -> None:
     classes = {error.code: error for error in _subclasses(errors.PsiError)}
     assert len(classes) == len(list(_subclasses(errors.PsiError)))
-    assert native._PLAIN.keys() | native._INDEXED.keys() <= classes.keys()
+    assert core.PLAIN.keys() | core.INDEXED.keys() <= classes.keys()
 
 
 def _subclasses(of: type[errors.PsiError]) -> list[type[errors.PsiError]]:
