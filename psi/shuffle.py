@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DIGEST_BYTES: Final = 64  # SHA-512
 RESPONSE_BYTES: Final = 2 * SCALAR_BYTES  # docs/shuffle-proof.md, what is sent: f_i, g_i
 MAX_SHUFFLE_ROWS: Final = native.MAX_SHUFFLE_ROWS  # two masks a row from one stream of 2^32 scalars
+MAX_CIPHERTEXTS: Final = 1 << 32  # one scalar each of the stream that re-randomizes (RFC 8439, section 2.3)
 _ROW_NUMBER_BYTES: Final = 4
 _OPENING_BYTES: Final = 13 * ELEMENT_BYTES  # nine elements, four scalars
 _OPENING_WITH_CIPHERTEXTS_BYTES: Final = 16 * ELEMENT_BYTES  # and two elements, a scalar
@@ -49,7 +50,7 @@ class ShuffleStatement:
         leg: which direction of the session.
         list_number: which list, in the order of the envelope.
         count: rows of either list, 1 to ``MAX_SHUFFLE_ROWS``. An empty list has no proof.
-        columns: ciphertexts a row; 0 for a list of elements alone.
+        columns: ciphertexts a row; 0 for a list of elements alone. ``MAX_CIPHERTEXTS`` in all.
         public_key: a*G, 32 bytes, as authenticated in the prover's signed Open.
         joint_key: the key under which ciphertexts are re-randomized, 32 bytes; b"" without ciphertexts.
         before: SHA-512 of all rows of the list as it was.
@@ -84,6 +85,8 @@ class ShuffleStatement:
                 raise LengthError(f"{what}: expected {length} bytes, got {len(value)}")
         if not 1 <= self.count <= MAX_SHUFFLE_ROWS:
             raise LengthError(f"rows: expected 1 to {MAX_SHUFFLE_ROWS}, got {self.count}")
+        if not 0 <= self.count * self.columns <= MAX_CIPHERTEXTS:
+            raise LengthError(f"ciphertexts: expected 0 to {MAX_CIPHERTEXTS}, got {self.count * self.columns}")
 
     @property
     def row_bytes(self) -> int:

@@ -118,6 +118,11 @@ def test_secrets_are_not_shown() -> None:
         ({"after": b""}, "digest after: expected 64 bytes, got 0"),
         ({"bound": bytes(65)}, "digest of what is bound: expected 64 bytes, got 65"),
         ({"count": 0}, "rows: expected 1 to 2147483640, got 0"),
+        (
+            {"count": 2**20, "columns": 2**12 + 1, "joint_key": bytes(32)},
+            "ciphertexts: expected 0 to 4294967296, got .*",
+        ),
+        ({"columns": -1, "joint_key": bytes(32)}, "ciphertexts: expected 0 to 4294967296, got -1"),
         ({"count": 2**31}, "rows: expected 1 to 2147483640, got 2147483648"),
     ],
 )
