@@ -18,6 +18,7 @@ BENCHMARKS: Final = {
     "elgamal": "Encrypting, adding up and opening totals, against Paillier.",
     "totals": "A total over several agencies, what it costs each of them.",
     "query": "Whole queries between two nodes on this machine.",
+    "figures": "A count and a sum by category between two nodes, with the proof of a shuffle.",
     "epoch": "A small question against a large index, with fresh keys and in an epoch.",
     "peers": "The same lists through other systems, installed on demand.",
     "plot": "Draw time against size from a run's results.",
