@@ -2,6 +2,7 @@
 #![cfg(target_arch = "x86_64")]
 
 use _native::backend::{Backend, Bytes32, PublicKeyTable, by_name};
+use _native::elgamal::{MAX_TOTAL, Rows};
 use _native::hash::Expander;
 use _native::items::Items;
 use _native::keystream::StreamKey;
@@ -76,6 +77,10 @@ fn assert_equal(seed: u8, count: usize) {
     let key = PublicKeyTable::new(&elements(seed ^ 5, 1)[0]).unwrap();
     let weights: Vec<[u8; 16]> =
         scalars(seed ^ 6, count).iter().map(|s| s.to_bytes()[..16].try_into().unwrap()).collect();
+    let values: Vec<i64> = scalars(seed ^ 7, count)
+        .iter()
+        .map(|s| i64::from_le_bytes(s.to_bytes()[..8].try_into().unwrap()) % MAX_TOTAL)
+        .collect();
     let run = |backend: &dyn Backend| {
         let mut rows = vec![[0u8; 32]; count];
         let mut digests = vec![[0u8; 64]; count];
@@ -98,9 +103,37 @@ fn assert_equal(seed: u8, count: usize) {
         decoded.finalize(0..count, items, &blinds, &key, &mut digests).unwrap();
         all.push(digests.as_flattened().to_vec());
         all.push(decoded.vartime_weighted_sum(0..count, &weights).compress().0.to_vec());
+        backend.multiples(items, &dst(), &k, &mut rows).unwrap();
+        all.push(rows.as_flattened().to_vec());
+        let mut ciphertexts = vec![[[0u8; 32]; 2]; count];
+        backend.encrypt(&values, &blinds, &key, &mut ciphertexts);
+        all.push(ciphertexts.as_flattened().as_flattened().to_vec());
+        let encrypted = ciphertexts.clone();
+        backend.rerandomize(&encrypted, &blinds, &key, &mut ciphertexts).unwrap();
+        all.push(ciphertexts.as_flattened().as_flattened().to_vec());
+        backend.vartime_add(&points, &rows.clone(), &mut rows).unwrap();
+        all.push(rows.as_flattened().to_vec());
+        let sums = backend.vartime_column_sums(encrypted.as_flattened(), 2, &Rows::All(0..count)).unwrap();
+        all.extend(sums.iter().map(|sum| sum.compress().0.to_vec()));
         all
     };
-    let names = ["hash", "blind", "evaluate", "multiply", "base", "outputs", "map", "finalize", "sum"];
+    let names = [
+        "hash",
+        "blind",
+        "evaluate",
+        "multiply",
+        "base",
+        "outputs",
+        "map",
+        "finalize",
+        "sum",
+        "multiples",
+        "encrypt",
+        "rerandomize",
+        "add",
+        "first column",
+        "second column",
+    ];
     for (name, (got, expected)) in names.iter().zip(run(ifma).iter().zip(run(portable).iter())) {
         assert!(got == expected, "{name} differs at {count}");
     }

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use _native::backend::{Bytes32, Bytes64, PublicKeyTable, by_name};
+use _native::elgamal::MAX_TOTAL;
 use _native::items::Items;
 use _native::keystream::StreamKey;
 use _native::sums::{Bases, SecretWeights};
@@ -71,6 +72,7 @@ fn times_do_not_depend_on_secrets() {
     let (data, offsets) = (vec![0; 0], vec![0; ITEMS + 1]);
     let items = Items::new(&data, &offsets).unwrap();
     let mut rows = vec![[0; 32]; ITEMS];
+    let mut ciphertexts = vec![[[0; 32]; 2]; ITEMS];
     let mut digests: Vec<Bytes64> = vec![[0; 64]; ITEMS];
     // Fixed: one (a scalar of zeros but for a bit), or minus one; random otherwise.
     let pick = |fixed: Scalar| {
@@ -99,6 +101,24 @@ fn times_do_not_depend_on_secrets() {
         });
         assert_constant_time(&format!("invert scalars, {name}"), prepare, |secret| {
             backend.invert_scalars(secret).unwrap()
+        });
+        assert_constant_time(&format!("encrypt under randomness {name}"), prepare, |secret| {
+            backend.encrypt(&[5; ITEMS], secret, &key, &mut ciphertexts)
+        });
+        let encrypted = ciphertexts.clone();
+        assert_constant_time(&format!("rerandomize, {name}"), prepare, |secret| {
+            backend.rerandomize(&encrypted, secret, &key, &mut ciphertexts).unwrap()
+        });
+    }
+    let randomness = scalars(5, ITEMS);
+    for fixed in [0, 1, -MAX_TOTAL] {
+        let prepare = |class: usize, number: u64| {
+            let random = scalars(number, ITEMS);
+            let value = |s: &Scalar| i64::from_le_bytes(s.to_bytes()[..8].try_into().unwrap()) % MAX_TOTAL;
+            if class == 0 { vec![fixed; ITEMS] } else { random.iter().map(value).collect() }
+        };
+        assert_constant_time(&format!("encrypt the value {fixed}"), prepare, |values| {
+            backend.encrypt(values, &randomness, &key, &mut ciphertexts)
         });
     }
     // The map and the encoding of secret elements.
