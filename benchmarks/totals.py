@@ -13,7 +13,7 @@ import random
 import resource
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -227,6 +227,67 @@ def text(document: dict[str, Any]) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A figure that a run has, and the powers of participants and categories that it should be proportional to."""
+
+    label: str
+    expected: str
+    figure: Callable[[dict[str, Any]], float]
+    powers: tuple[int, int]
+
+
+MIB: Final = 2**20
+GROWTHS: Final = (
+    Growth("contribute, CPU seconds", "c", lambda run: median(run["cpu_seconds_by_step"]["Contribute"]), (0, 1)),
+    Growth("check ranges, CPU seconds", "n c", lambda run: median(run["cpu_seconds_by_step"]["CheckRanges"]), (1, 1)),
+    Growth(
+        "to and from a contributor, MiB",
+        "n c",
+        lambda run: (median(run["contributor_sent_bytes"]) + median(run["contributor_received_bytes"])) / MIB,
+        (1, 1),
+    ),
+    Growth(
+        "through the requester, MiB",
+        "n\u00b2 c",
+        lambda run: (run["requester_sent_bytes"] + run["requester_received_bytes"]) / MIB,
+        (2, 1),
+    ),
+)
+
+
+def draw(folder: Path) -> list[Path]:
+    """Draw how each figure grows, beside what it should. Raises BenchmarkError without matplotlib or results."""
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise BenchmarkError("expected matplotlib: install the extra `bench`") from None
+    documents = [results.read(path) for path in sorted(folder.glob("totals-*.json"))]
+    if len(documents) < 2:
+        raise BenchmarkError(f"{folder.name}: expected results of two sizes or more, got {len(documents)}")
+    mpl.rcParams |= {"svg.hashsalt": "accord", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    for axes, growth in zip(figure.subplots(2, 2).flat, GROWTHS, strict=True):
+        runs = [document["run"] for document in documents]
+        of_n, of_c = growth.powers
+        laws = [run["participants"] ** of_n * run["categories"] ** of_c for run in runs]
+        figures = [growth.figure(run) for run in runs]
+        each = median(value / law for value, law in zip(figures, laws, strict=True))
+        axes.plot([min(laws), max(laws)], [each * min(laws), each * max(laws)], color="C0", linewidth=1)
+        axes.plot(laws, figures, "o", color="C0", markersize=4)
+        for run, law, value in zip(runs, laws, figures, strict=True):
+            axes.annotate(f"{run['participants']}x{run['categories']}", (law, value), fontsize=6)
+        axes.set(xscale="log", yscale="log", xlabel=f"{growth.expected}; the line is proportional", ylabel=growth.label)
+    figure.suptitle(
+        f"Totals over n participants and c categories. {results.headline(documents[0]).strip()}", fontsize=8
+    )
+    files = [folder / f"totals-growth.{kind}" for kind in ("png", "svg")]
+    figure.savefig(files[0], dpi=160)
+    figure.savefig(files[1], metadata={"Date": None})
+    return files
+
+
 def run(arguments: argparse.Namespace) -> str:
     """Measure each size that has no result yet; return all tables."""
     tables = []
@@ -245,11 +306,14 @@ def main() -> None:
     """Run from the command line."""
     parser = results.parser("Measure totals over several agencies.")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="participants x categories")
+    parser.add_argument("--plot", action="store_true", help="then draw how it grows, from all sizes of this run")
     arguments = parser.parse_args()
     if arguments.smoke:
         arguments = argparse.Namespace(**vars(arguments) | {"sizes": ("3x2",)})
     with results.destination(arguments) as given:
         print(run(given))
+        if arguments.plot:
+            draw(given.results / given.run)
 
 
 if __name__ == "__main__":

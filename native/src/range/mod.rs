@@ -10,6 +10,7 @@ mod inner_product;
 
 use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 use curve25519_dalek::{RistrettoPoint, Scalar};
+use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
@@ -243,7 +244,7 @@ pub struct Proved<'a> {
 /// verify. Variable time: everything here is public.
 pub fn verify(pk: &PublicKeyTable, proved: &[Proved<'_>], bounds: &[Bounds]) -> Result<(), Error> {
     let layout = Layout::new(bounds)?;
-    let equations = proved.iter().map(|proved| equation(pk, proved, bounds, &layout));
+    let equations = proved.par_iter().map(|proved| equation(pk, proved, bounds, &layout));
     let equations = equations.collect::<Result<Vec<_>, _>>()?;
     // Weights that depend on all proofs: errors of several cannot cancel, since they are fixed before.
     let mut seals = vec![DST_TOGETHER.as_bytes()];
