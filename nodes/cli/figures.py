@@ -273,9 +273,13 @@ def table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[object, 
             row += [SUPPRESSED, *([""] if asked["value"] else [])]
         else:
             row.append(f"{figure['count']:,}{_plus_minus(noise and noise['count'])}")
-            row += [f"{figure['amount']}{_plus_minus(noise and noise['amount'])}"] if asked["value"] else []
+            row += [_money(figure["amount"]) + _plus_minus(noise and _money(noise["amount"]))] if asked["value"] else []
         rows.append(tuple(row))
     return (*([asked["category"]] if asked["category"] else []), *columns), rows
+
+
+def _money(amount: str) -> str:
+    return f"{Decimal(amount):,f}"
 
 
 def _plus_minus(width: object) -> str:

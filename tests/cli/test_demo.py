@@ -32,6 +32,9 @@ def test_it_answers_and_leaves_nothing(tmp_path: Path) -> None:
         "cyrillic",
         "latin",
     }
+    assert "3 of 5 corridors are told, each as it is in truth" in done.out
+    assert "FRA-MMR\tbelow threshold" in done.out
+    assert "customs-south refuses (refused)" in done.out
     assert "backend" in done.out
     assert list(tmp_path.iterdir()) == []
     assert nodes_in(tmp_path) == []
@@ -79,3 +82,34 @@ def test_any_difference_from_the_truth_is_noticed(
     else:
         with pytest.raises(DemoError, match=told):
             demo._compare(hits, truth)
+
+
+TOLD = [
+    {"category": "DEU-TUR", "count": 12, "total": -5},
+    {"category": "FRA-MMR", "count": None, "total": None},
+]
+
+
+@pytest.mark.parametrize(
+    ("counted", "summed", "right"),
+    [
+        (30, TOLD, True),
+        (29, TOLD, False),
+        (30, [{**TOLD[0], "count": 11}, TOLD[1]], False),
+        (30, [{**TOLD[0], "total": -4}, TOLD[1]], False),
+        (30, [TOLD[0], {"category": "FRA-MMR", "count": 2, "total": 7}], False),  # nothing is suppressed
+        (30, [TOLD[1], TOLD[1]], False),  # everything is
+    ],
+)
+def test_any_figure_that_is_not_true_is_noticed(
+    tmp_path: Path, counted: int, summed: list[dict[str, object]], right: bool
+) -> None:
+    truth = tmp_path / "truth.csv"
+    rows = ["agency,currency,category,value,accounts,minor_units", "1,,,,31,", "2,,,,30,", "2,EUR,,,20,1",
+            "2,EUR,corridor,DEU-TUR,12,-5", "2,EUR,corridor,FRA-MMR,2,7", "2,EUR,offence,DEU-TUR,1,1"]  # fmt: skip
+    truth.write_text("\n".join(rows) + "\n")
+    if right:
+        assert demo._compare_figures([{"count": counted}], summed, truth) == 1
+    else:
+        with pytest.raises(DemoError):
+            demo._compare_figures([{"count": counted}], summed, truth)
