@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -99,7 +98,7 @@ def test_the_answer_is_the_same_and_the_node_stays_awake(
     assert outcome.code == 0, outcome.err
     assert len(outcome.json["hits"]) == SHARED
     assert time.monotonic() - begun > 1, "its ledger and state alone write more than ten times"
-    assert median(waits) < 0.5, "nothing waits for a disk but who needs it"
+    assert sum(wait > 1 for wait in waits) <= 2, "nothing waits for a disk but who needs it"
 
 
 def seconds_to_answer(node: NodeUnderTest) -> float:
