@@ -24,8 +24,8 @@ class NoiseKeys:
 def own_values(plan: Plan, terms: Terms, own: OwnCells, keys: NoiseKeys) -> bytes:
     """What is encrypted: stage by stage, cell by cell, int64, little-endian.
 
-    A cell contributes only if its count of records, with noise, is at least the minimum and at least 1, and no own
-    rule withholds it; otherwise it is zero in all stages, and nobody can tell. What noise moves out of the declared
+    A cell contributes only if its count of records, with noise, is at least that of the minimum and at least 1, and no
+    own rule withholds it; otherwise it is zero in all stages, and nobody can tell. What noise moves out of the declared
     bounds is moved back to them.
 
     Raises:
@@ -39,7 +39,7 @@ def own_values(plan: Plan, terms: Terms, own: OwnCells, keys: NoiseKeys) -> byte
     columns: list[list[int]] = [[], [], []]
     for cell in range(cells):
         records = own.records[cell] + noise[0][cell]
-        contributes = records >= max(terms.minimum, 1) and not own.withheld[cell]
+        contributes = records >= max(plan.least(terms), 1) and not own.withheld[cell]
         rounded = (records + terms.rounding // 2) // terms.rounding * terms.rounding if terms.rounding else records
         figures = (1, rounded, values[cell] + noise[1][cell]) if contributes else (0, 0, 0)
         for stage in plan.stages:
@@ -53,7 +53,9 @@ def _noise(plan: Plan, terms: Terms, keys: NoiseKeys) -> tuple[tuple[int, ...], 
     cells = len(plan.categories)
     if not terms.epsilon_millis:
         return (0,) * cells, (0,) * cells
-    of_records, of_values = sensitivities(plan.aggregate)
+    # Nobody has more identifiers in a cell than it can count.
+    most = (plan.cap, plan.cap * max(abs(plan.aggregate.low), abs(plan.aggregate.high)))
+    of_records, of_values = map(min, sensitivities(plan.aggregate), most)
     records = discrete_laplace(keys.records, 0, cells, of_records, terms.epsilon_millis)
     if not plan.aggregate.value:
         return records, (0,) * cells

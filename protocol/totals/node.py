@@ -253,7 +253,7 @@ class TotalsNode(Rounds):
         if not following:
             self._conclude()
             return
-        least = MIN_CONTRIBUTORS if stage is Stage.CONTRIBUTORS else self._own_terms.minimum
+        least = MIN_CONTRIBUTORS if stage is Stage.CONTRIBUTORS else self.plan.least(self._own_terms)
         opened = self._opened[stage]
         self._offer(following[0], bytes(opened.get(cell, -1) >= least for cell in range(len(self._common))))
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from protocol.aggregate.terms import asked_aggregate
 from protocol.dst import CONTRIBUTION, PLEDGE, POSSESSION_OF_SHARE, SHARES, VIEW
-from protocol.messages import Aggregate, Contribution, Envelope, Packet, Role
+from protocol.messages import Aggregate, Contribution, Envelope, Packet, Role, Terms
 from protocol.transcript import digest
 from psi import lp
 from psi.proofs import Bounds
@@ -65,6 +65,10 @@ class Plan:
     def cap(self) -> int:
         """How many records of one participant a cell can count: the declared sizes of all lists together."""
         return sum(entry.size for entry in self.envelope.lists)
+
+    def least(self, terms: Terms) -> int:
+        """The fewest records that these terms let be told: a minimum is one of persons, each with all that count."""
+        return terms.minimum * self.aggregate.per_person
 
     def signing_key(self, agency: str) -> bytes | None:
         return next((p.signing_key for p in self.envelope.participants if p.agency == agency), None)

@@ -16,6 +16,7 @@ from protocol import codec, dsse
 from protocol import effects as fx
 from protocol.errors import EnvelopeError, ParticipantError, RangeError, TimedOutError
 from protocol.messages import (
+    Accept,
     Contribution,
     Envelope,
     Filter,
@@ -349,7 +350,17 @@ def test_terms_looser_than_those_asked_for() -> None:
     terms = [Terms(5, 500, 0), Terms(4, 500, 0), Terms(5, 500, 0)]
     aggregate = summing(CATEGORIES, minimum=5, epsilon_millis=500)
     played = Ring.of([CELLS] * 3, aggregate, terms=terms).run()
-    assert played.members["south"].error == "bad-terms"
+    assert played.members["south"].error == "rejected"
+    assert opened_nothing(played)
+
+    class Attacker(TotalsContributor):
+        def _say(self, sent: PacketType, message: Message, *, to_none: bool = False) -> Packet:
+            if isinstance(message, Accept):
+                message = replace(message, terms=Terms(4, 500, 0))
+            return super()._say(sent, message, to_none=to_none)
+
+    played = Ring.of([CELLS] * 3, aggregate, contributor=Attacker).run()
+    assert played.requester.error == "bad-terms"
     assert opened_nothing(played)
 
 

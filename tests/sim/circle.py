@@ -279,7 +279,7 @@ class Ring:
             parts = []
             for host in hosts:
                 records = host.own.records[cell]
-                if records < max(host.terms.minimum, 1) or host.own.withheld[cell]:
+                if records < max(host.terms.minimum * self.aggregate.per_person, 1) or host.own.withheld[cell]:
                     continue
                 base = host.terms.rounding
                 told = (2 * records + base) // (2 * base) * base if base else records
@@ -289,7 +289,9 @@ class Ring:
             counted = sum(told for told, _ in parts)
             if len(parts) < 3:
                 out.append((len(parts), None, None))
-            elif not self.aggregate.value or counted < max(host.terms.minimum for host in hosts):
+            elif not self.aggregate.value or counted < self.aggregate.per_person * max(
+                host.terms.minimum for host in hosts
+            ):
                 out.append((len(parts), counted, None))
             else:
                 out.append((len(parts), counted, sum(value for _, value in parts)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from protocol import effects as fx
 from protocol.errors import Reason
 from protocol.messages import Aggregate, PacketType, Terms
+from protocol.totals.contribution import NoiseKeys, own_values
 from tests.sim.circle import EXACT, NAMES, Ring, counting, summing
 
 CORRIDORS = tuple(f"corridor {number}" for number in range(9))
@@ -131,6 +133,13 @@ def test_a_cell_under_ones_own_minimum_or_rule_contributes_nothing_at_all() -> N
     assert ring.requester.totals == [(3, 27, 9), (3, 27, 9)]
 
 
+def test_a_minimum_is_one_of_persons_whose_identifiers_all_count() -> None:
+    own = [cells([10, 9], [3, 3])] * 3
+    asked = summing(CORRIDORS[:2], per_person=2)
+    ring = Ring.of(own, asked, terms=[replace(EXACT, minimum=5)] * 3).run()
+    assert ring.requester.totals == ring.truth() == [(3, 30, 9), (0, None, None)]
+
+
 def test_the_strictest_participant_decides_whether_a_value_is_opened() -> None:
     terms = [EXACT, EXACT, replace(EXACT, minimum=30), EXACT]
     own = [cells([8, 8], [1, 1]), cells([8, 2], [1, 1]), cells([30, 30], [1, 1]), cells([8, 8], [1, 1])]
@@ -159,6 +168,25 @@ def test_noise_is_each_participants_own_and_stays_near_the_truth() -> None:
     assert told is not None
     assert isinstance(told.result, fx.Totals)
     assert dict(told.result.terms) == dict(zip(NAMES, terms, strict=False))
+
+
+def test_nobody_is_hidden_by_more_noise_than_a_cell_can_count() -> None:
+    """64 identifiers a person where a cell counts one: the noise of 64 could not even be drawn."""
+    ring = Ring.of([cells([1], [0])] * 3, summing(low=0, high=2**45, per_person=64), cap=1)
+    plan, keys = ring.requester.session.plan, NoiseKeys(bytes(32), bytes(range(32)))  # type: ignore[attr-defined]
+    drawn = own_values(plan, Terms(0, 1000, 0), cells([1], [2**30]), keys)
+    assert drawn == own_values(plan, Terms(0, 1000, 0), cells([1], [2**30]), keys)
+    figures = struct.unpack("<3q", drawn)
+    assert all(limits.low <= figure <= limits.high for figure, limits in zip(figures, plan.bounds(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "own", [cells([], []), cells([1], []), cells([1, 2], [1]), replace(cells([1], [1]), withheld=())]
+)
+def test_figures_of_another_shape_are_the_hosts_fault(own: fx.OwnCells) -> None:
+    ring = Ring.of([own, *[cells([1], [1])] * 2], summing()).run()
+    assert ring.requester.error == "host-failure"
+    assert {member.error for member in list(ring.members.values())[1:]} == {"aborted-by-partner"}
 
 
 def test_a_refusal_ends_it_for_all_and_says_whose_it_was() -> None:
