@@ -12,12 +12,13 @@ from nodes.errors import RefusedByRulesError
 from nodes.fields import MAX_TEXT_BYTES
 from nodes.policy import AggregateLimits, Obligations
 from nodes.state import FigureBudget, FigureCost
+from protocol.aggregate.agreed import Plan
 from protocol.aggregate.terms import stricter
-from protocol.messages import Aggregate, Terms
-from psi import ELEMENT_BYTES
-from psi.elgamal import CIPHERTEXT_BYTES
+from protocol.messages import Aggregate, Query, Terms
+from protocol.rows import ROW_NUMBER_BYTES
+from psi.shuffle import RESPONSE_BYTES
 
-SPOOLED_TWICE: Final = 2  # targets, and what was shuffled
+SPOOLED_TIMES: Final = 3
 SHUFFLE_WORK: Final = 6  # of an element, next to one that is only looked up: both masks and both halves of the proof
 
 
@@ -40,13 +41,8 @@ def as_asked(aggregate: Aggregate, limits: AggregateLimits) -> Aggregate:
 
 
 def cost_of(aggregate: Aggregate, terms: Terms) -> FigureCost:
-    """What an answer on these terms costs, told or suppressed.
-
-    One person can be in every category, and in a count and a total of each: all of them spend.
-    """
-    if not terms.epsilon_millis:
-        return FigureCost(0, 1)
-    return FigureCost(terms.epsilon_millis * max(1, len(aggregate.categories)) * (2 if aggregate.value else 1), 0)
+    """What an answer on these terms costs, told or suppressed."""
+    return FigureCost(_plan(aggregate).spent_millis(terms), 0 if terms.epsilon_millis else 1)
 
 
 def budget_of(limits: AggregateLimits) -> FigureBudget:
@@ -54,19 +50,20 @@ def budget_of(limits: AggregateLimits) -> FigureBudget:
     return FigureBudget(limits.max_epsilon_millis, limits.max_exact_answers, limits.period_days)
 
 
-def columns(aggregate: Aggregate) -> int:
-    """Ciphertexts beside each element."""
-    return 2 * max(1, len(aggregate.categories)) if aggregate.value else 0
-
-
 def work_per_element(aggregate: Aggregate) -> int:
     """How often an element's ordinary work is done for one that is shuffled, ciphertexts included."""
-    return SHUFFLE_WORK * (1 + columns(aggregate))
+    return SHUFFLE_WORK * (1 + _plan(aggregate).columns)
 
 
 def spool_bytes_per_element(aggregate: Aggregate) -> int:
-    """Room on disk for each element of the responder's."""
-    return SPOOLED_TWICE * (ELEMENT_BYTES + columns(aggregate) * CIPHERTEXT_BYTES)
+    """Room on disk for each element of the responder's: rows before and after the shuffle, twice while one is sorted,
+    and the proof's.
+    """
+    return SPOOLED_TIMES * (_plan(aggregate).row_bytes + ROW_NUMBER_BYTES) + 2 * (RESPONSE_BYTES + ROW_NUMBER_BYTES)
+
+
+def _plan(aggregate: Aggregate) -> Plan:
+    return Plan(Query.SUM if aggregate.value else Query.COUNT, aggregate, ())
 
 
 def described(aggregate: Aggregate, query: str) -> str:

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from nodes.aggregates.terms import as_asked, budget_of, columns, cost_of, described, limits_of, own_terms
+from nodes.aggregates.terms import (
+    as_asked,
+    budget_of,
+    cost_of,
+    described,
+    limits_of,
+    own_terms,
+    spool_bytes_per_element,
+    work_per_element,
+)
 from nodes.errors import RefusedByRulesError
 from nodes.fields import MAX_TEXT_BYTES
 from nodes.policy import AggregateLimits, Obligations
@@ -45,7 +54,6 @@ def test_an_exact_answer_is_one_and_noise_adds_up() -> None:
     assert cost_of(replace(SUM, category="", categories=()), noisy) == FigureCost(1000, 0)
     assert cost_of(SUM, noisy) == FigureCost(2000, 0)
     assert budget_of(LIMITS) == FigureBudget(8_000, 4, 30)
-    assert (columns(COUNT), columns(SUM), columns(replace(SUM, category="", categories=()))) == (0, 4, 2)
 
 
 def test_a_rule_without_limits_allows_no_figures() -> None:
@@ -63,3 +71,11 @@ def test_a_question_in_a_line() -> None:
     )
     long = replace(COUNT, filters=(Filter("offence", "one-of", tuple(f"ö{number:060}" for number in range(9))),))
     assert MAX_TEXT_BYTES - 3 <= len(described(long, "count").encode()) <= MAX_TEXT_BYTES
+
+
+def test_work_and_room_grow_with_the_ciphertexts_of_a_row() -> None:
+    one = replace(SUM, category="", categories=())
+    assert work_per_element(one) == 3 * work_per_element(COUNT)
+    assert work_per_element(SUM) == 5 * work_per_element(COUNT)
+    assert spool_bytes_per_element(COUNT) == 3 * 36 + 2 * 68
+    assert spool_bytes_per_element(SUM) - spool_bytes_per_element(one) == 3 * 2 * 64
