@@ -6,6 +6,7 @@
 //! Constant time: the step taken for a bit differs from the other one only in a blend.
 
 use curve25519_dalek::Scalar;
+use subtle::{Choice, ConditionallySelectable};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::constants::MONTGOMERY_C;
@@ -95,24 +96,28 @@ impl LadderScalars {
     /// Fills a zero in place: a value that is returned or moved leaves a copy behind.
     pub fn set(&mut self, scalars: &[Scalar; LANES]) {
         for (lane, scalar) in scalars.iter().enumerate() {
-            let words = Zeroizing::new(words(scalar));
-            let minus = Zeroizing::new(self::words(&Zeroizing::new(-scalar)));
-            // scalar > (l - 1) / 2, as the borrow of the difference
-            let borrow = (0..4).fold(false, |borrow, k| {
-                let (difference, first) = HALF_ORDER[k].overflowing_sub(words[k]);
-                first | difference.overflowing_sub(u64::from(borrow)).1
-            });
-            let mask = u64::from(borrow).wrapping_neg();
-            let size: Zeroizing<[u64; 4]> =
-                Zeroizing::new(core::array::from_fn(|k| words[k] ^ (mask & (words[k] ^ minus[k]))));
+            let negative = exceeds_half(&Zeroizing::new(words(scalar)));
+            let minus = Zeroizing::new(-scalar);
+            // Not a mask of our own: the compiler takes one that it sees through for a branch.
+            let size = Zeroizing::new(Scalar::conditional_select(scalar, &minus, negative));
+            let size = Zeroizing::new(words(&size));
             let bit = |i: usize| (size[i / 64] >> (i % 64)) as Mask & 1;
             for (i, swap) in self.swaps.iter_mut().enumerate() {
                 *swap |= (bit(i) ^ bit(i + 1)) << lane;
             }
             self.last |= bit(0) << lane;
-            self.negative |= Mask::from(borrow) << lane;
+            self.negative |= negative.unwrap_u8() << lane;
         }
     }
+}
+
+/// scalar > (l - 1) / 2, as the borrow of the difference.
+fn exceeds_half(words: &[u64; 4]) -> Choice {
+    let borrow = HALF_ORDER.iter().zip(words).fold(0, |borrow, (half, word)| {
+        let difference = u128::from(*half).wrapping_sub(u128::from(*word) + u128::from(borrow));
+        (difference >> 127) as u8
+    });
+    Choice::from(borrow)
 }
 
 fn words(scalar: &Scalar) -> [u64; 4] {
