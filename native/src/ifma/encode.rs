@@ -64,10 +64,9 @@ impl Rooted {
     /// self + other, by the formula above.
     #[inline(always)]
     pub fn add(&self, other: &Self) -> Self {
-        let cross = |a: Fe, b: Fe| a.times(b).squared();
-        let squares = (cross(other.numerator, self.denominator).wide()
-            - cross(self.numerator, other.denominator).wide())
-        .carry();
+        let first = self.numerator.times(other.denominator).square();
+        let second = other.numerator.times(self.denominator).square();
+        let squares = (second - first).carry();
         let x_difference = (self.point.x.mul(other.point.z) - other.point.x.mul(self.point.z)).carry();
         let numerators = self.numerator.times(other.numerator).times(Fe::splat(MONTGOMERY_C));
         let denominators = self.denominator.times(other.denominator);
