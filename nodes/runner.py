@@ -30,8 +30,11 @@ from protocol.effects import (
     Event,
     Evidence,
     JobFailed,
+    LinkEnded,
     Received,
+    ReceivedFrom,
     Send,
+    SendTo,
     Solve,
     Started,
 )
@@ -106,7 +109,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._urgent: Ended | None = None
         self._completed: deque[Completed | JobFailed] = deque()
-        self._received: deque[Received | Ended] = deque()
+        self._received: deque[Received | ReceivedFrom | LinkEnded | Ended] = deque()
         self._reading_slots = asyncio.Semaphore(MAX_FRAMES)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._unwritten = 0
@@ -142,7 +145,7 @@ class Runner:
                     self._done = Done(None, ending.error, self.session.ctx)
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
-                    await self._outgoing.join()
+                    await self._written()
                     await self.channel.finish()
             return Outcome(self._done, self.sent_bytes, self.received_bytes, loop.time() - self._started)
         finally:
@@ -186,7 +189,7 @@ class Runner:
         if not self._received:
             return None
         event = self._received.popleft()
-        if isinstance(event, Received):
+        if isinstance(event, Received | ReceivedFrom):
             self._reading_slots.release()
             return event
         return event if self.session.partner_needed else None
@@ -212,7 +215,7 @@ class Runner:
                     kept = await self._kept(effect)
                 case _ if not kept:
                     continue
-                case Send():
+                case Send() | SendTo():
                     self._send(effect)
                 case Compute():
                     self._start(effect.token, self._executor.compute(effect.job))
@@ -240,7 +243,7 @@ class Runner:
             self._wake.clear()
             await self._wake.wait()
 
-    def _send(self, effect: Send) -> None:
+    def _send(self, effect: Send | SendTo) -> None:
         self._unwritten += 1
         self._outgoing.put_nowait(effect.packet)
 
@@ -324,23 +327,29 @@ class Runner:
             self.received_bytes += len(packet)
             self._hear(Received(packet, self._now_ms()))
 
-    def _hear(self, event: Received | Ended) -> None:
+    def _hear(self, event: Received | ReceivedFrom | LinkEnded | Ended) -> None:
         self._heard = asyncio.get_running_loop().time()
         self._received.append(event)
         self._wake.set()
 
     async def _write(self) -> None:
+        await self._write_to(self.channel, self._outgoing)
+
+    async def _write_to(self, channel: Channel, outgoing: asyncio.Queue[bytes]) -> None:
         """A failed write ends nothing: what the partner said last may still be on its way, and says why."""
         connected = True
         while True:
-            packet = await self._outgoing.get()
+            packet = await outgoing.get()
             try:
                 if connected:
-                    await self.channel.write(packet)
+                    await channel.write(packet)
                     self.sent_bytes += len(packet)
             except ConnectionLostError:
                 connected = False
             self._unwritten -= 1
-            self._outgoing.task_done()
+            outgoing.task_done()
             self._heard = asyncio.get_running_loop().time()
             self._wake.set()
+
+    async def _written(self) -> None:
+        await self._outgoing.join()
