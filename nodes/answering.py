@@ -23,9 +23,22 @@ from nodes.policy import Facts
 from nodes.registry import Snapshot
 from nodes.spool import Spools
 from nodes.state import FigureCost
-from protocol.effects import Admission, Admit, Adopt, Charge, Merge, ReadRelease, ReadValues, Rejection, Values
+from nodes.totals.answering import TotalsSession
+from protocol.effects import (
+    Admission,
+    Admit,
+    Adopt,
+    Charge,
+    Merge,
+    OwnCells,
+    ReadCells,
+    ReadRelease,
+    ReadValues,
+    Rejection,
+    Values,
+)
 from protocol.errors import Reason
-from protocol.messages import Envelope, Role, Variant
+from protocol.messages import Envelope, Query, Variant
 
 _TOLD: Final = frozenset(  # depend on the partner alone, or on an epoch whose terms it has
     {Reason.REPLAYED, Reason.BUSY, Reason.TOO_LARGE, Reason.OUTDATED}
@@ -40,11 +53,12 @@ class ResponderHost(CaseFile):
     """
 
     def __init__(self, node: Node, partner: Partner, turn_away: Reason | None) -> None:
-        super().__init__(node, partner)
+        super().__init__(node, partner.file.agency_id)
         self.envelope: Envelope | None = None
         self._turn_away = turn_away
         self._given: GivenSession | None = None
         self._telling: AggregateSession | None = None
+        self._total: TotalsSession | None = None
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         """Decide, in this order: room, replay, size, rules, data set, budget; and write down what was decided.
@@ -81,13 +95,18 @@ class ResponderHost(CaseFile):
         period_ms = envelope.not_before_ms - skew_ms, envelope.not_after_ms + skew_ms
         node.state.remember_nonce(self.partner, envelope.nonce, *period_ms, node.now_ms())
         self._check_sizes([entry.size for entry in envelope.lists], TooManyElementsError)
-        obligations = self.decide(Facts.incoming(envelope))
-        data_set = envelope.participant(Role.RESPONDER).data_set
+        obligations = self.decide(Facts.incoming(envelope, node.config.agency_id))
+        data_set = envelope.data_set_of(node.config.agency_id)
         per_day = obligations.max_elements_per_day
         if envelope.variant == Variant.EPOCH_KEY:
             return self._open_epoch(effect, data_set, per_day)
         elements = sum(entry.size for entry in envelope.lists)
         reserve = partial(self.reserve, effect.envelope_digest, data_set, elements, per_day)
+        if envelope.query == Query.TOTALS and envelope.aggregate is not None:
+            cells = max(1, len(envelope.aggregate.categories))
+            reserve = partial(self.reserve, effect.envelope_digest, data_set, cells, per_day)
+            self._total = TotalsSession(node, self.partner, envelope.aggregate, obligations)
+            return self._total.admit(effect, reserve, partial(self._open_data_set, envelope, data_set))
         if envelope.aggregate is not None:
             self.work = work_per_element(envelope.aggregate)
             self._telling = AggregateSession(node, self.partner, envelope.aggregate, obligations)
@@ -121,8 +140,13 @@ class ResponderHost(CaseFile):
     def read_values(self, effect: ReadValues) -> Values:
         return self._telling.read(effect) if self._telling is not None else super().read_values(effect)
 
+    def read_cells(self, effect: ReadCells) -> OwnCells:
+        return self._total.read() if self._total is not None else super().read_cells(effect)
+
     @property
     def spool_bytes_per_element(self) -> int:
+        if self._total is not None:
+            return 0  # nothing of a total is spooled
         aggregate = self.envelope.aggregate if self.envelope is not None else None
         return spool_bytes_per_element(aggregate) if aggregate is not None else super().spool_bytes_per_element
 
@@ -147,7 +171,10 @@ class ResponderHost(CaseFile):
 
     def charge(self, effect: Charge) -> None:
         """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""
-        figures = FigureCost(effect.epsilon_millis, effect.exact) if self._telling is not None else None
+        told = self._telling is not None or self._total is not None
+        figures = FigureCost(effect.epsilon_millis, effect.exact) if told else None
+        if self._total is not None:
+            self.node.state.remember_total(self.reservation, self.asked, self.node.now_ms())
         self.node.state.charge(self.reservation, effect.elements, self.node.now_ms(), figures)
         more = asdict(figures) if figures is not None else {}
         self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex(), **more)

@@ -102,7 +102,7 @@ class RequesterHost(CaseFile):
     charged_with: ClassVar[PacketType | None] = PacketType.CHECKPOINT
 
     def __init__(self, node: Node, partner: Partner, request: Request) -> None:
-        super().__init__(node, partner)
+        super().__init__(node, partner.file.agency_id)
         basis = request.mandate.legal_basis
         self.request = request
         self.facts = replace(
@@ -154,17 +154,8 @@ class RequesterHost(CaseFile):
         return self.request.lists(snapshot, self.node.config.limits.elements_per_list)
 
     def _question(self, lists: tuple[List, ...], now_ms: int) -> Question:
-        request, mandate = self.request, self.request.mandate
-        return Question(
-            data_set=request.asked,
-            operator=request.operator,
-            lists=lists,
-            legal_basis=mandate.legal_basis,
-            not_before_ms=max(now_ms, mandate.not_before_ms),
-            not_after_ms=min(now_ms + min(QUESTION_PERIOD_MS, MAX_PERIOD_MS), mandate.not_after_ms),
-            nonce=os.urandom(NONCE_BYTES),
-            reveals=request.reveals,
-        )
+        request = self.request
+        return new_question(request.mandate, request.operator, lists, request.asked, request.reveals, now_ms)
 
     def _session(self, question: Question, snapshot: Snapshot) -> Requester:
         node, partner = self.node, peer(self.node.book.by_agency(self.partner))
@@ -237,3 +228,19 @@ class RequesterHost(CaseFile):
             data_set=self.request.data_set,
             legal_basis=self.request.mandate.legal_basis,
         )
+
+
+def new_question(
+    mandate: Mandate, operator: str, lists: tuple[List, ...], data_set: str, reveals: Reveals, now_ms: int
+) -> Question:
+    """A question under a mandate, valid from now on for as long as it needs to reach a partner."""
+    return Question(
+        data_set=data_set,
+        operator=operator,
+        lists=lists,
+        legal_basis=mandate.legal_basis,
+        not_before_ms=max(now_ms, mandate.not_before_ms),
+        not_after_ms=min(now_ms + min(QUESTION_PERIOD_MS, MAX_PERIOD_MS), mandate.not_after_ms),
+        nonce=os.urandom(NONCE_BYTES),
+        reveals=reveals,
+    )

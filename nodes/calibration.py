@@ -37,6 +37,8 @@ from protocol.effects import (
     Evidence,
     Job,
     Merge,
+    OwnCells,
+    ReadCells,
     ReadItems,
     ReadNotes,
     ReadRelease,
@@ -265,6 +267,9 @@ class _Records:
     def read_values(self, effect: ReadValues) -> Values:
         summed = self._aggregate is not None and self._aggregate.value
         return Values(b"\1" * effect.count, np.ones(effect.count, "<i8").tobytes() if summed else b"")
+
+    def read_cells(self, _: ReadCells) -> OwnCells:
+        raise StorageError("expected a session with one partner, got one of a total")
 
     def solver(self, effect: Solve) -> Job:
         return self._logarithms.solver(effect)

@@ -1,13 +1,14 @@
 """What one session leaves behind at this node: ledger rows with the signed messages that prove them, and a budget.
 
-Common to both roles. The rows of a session carry the same facts; signed messages are handed over with the next row.
-Called from storage threads, one call at a time.
+Common to all roles. The rows of a session carry the same facts; signed messages are handed over with the next row.
+Called from storage threads, one call at a time but for `keep`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,6 @@ from nodes.errors import NodeError, RefusedByRulesError, StorageError
 from nodes.ledger import Entry, Event
 from nodes.logs import line
 from nodes.node import NOTED_SPOOL_BYTES, SPOOL_BYTES_PER_ELEMENT, Node
-from nodes.partners import Partner
 from nodes.policy import Decision, Facts, Obligations, asked_as
 from nodes.registry import Snapshot
 from nodes.spool import Spools
@@ -26,6 +26,8 @@ from protocol.effects import (
     Evidence,
     Job,
     Merge,
+    OwnCells,
+    ReadCells,
     ReadItems,
     ReadNotes,
     ReadRelease,
@@ -34,7 +36,7 @@ from protocol.effects import (
     Values,
 )
 from protocol.errors import AbortedError, RefusedError, RejectedError
-from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Reveals, Role
+from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Reveals
 from protocol.notes import encode_notes
 from protocol.transcript import digest
 from psi import Items
@@ -58,12 +60,12 @@ class CaseFile:
 
     Args:
         node: whose session it is.
-        partner: the other side.
+        partner: agency id of the other side; in a total, of all others, with commas between.
     """
 
-    def __init__(self, node: Node, partner: Partner) -> None:
+    def __init__(self, node: Node, partner: str) -> None:
         self.node = node
-        self.partner = partner.file.agency_id
+        self.partner = partner
         self.elements = 0  # declared so far, both sides
         self.partner_elements = 0  # that the partner may work on without a word
         self.work = 1  # of an element, next to one that is looked up
@@ -73,7 +75,9 @@ class CaseFile:
         self.reservation = b""
         self.partner_reservation = b""
         self.snapshot: Snapshot | None = None
+        self.asked = b""  # the envelope, as it was signed
         self._evidence: list[Evidence] = []
+        self._row = threading.Lock()  # in a total, messages of others arrive while a row is written
         self._spools = node.spools()
 
     # --- what the runner asks
@@ -94,9 +98,11 @@ class CaseFile:
 
     def keep(self, effect: Evidence) -> None:
         """Hand the message over with the next row: no row that matters is written after what it allows."""
-        self._evidence.append(effect)
+        with self._row:
+            self._evidence.append(effect)
         if effect.type is PacketType.ENVELOPE:
             session = digest(Packet(effect.type, effect.payload, effect.signature))
+            self.asked = effect.payload
             self.facts = replace(self.facts, session=session.hex())
 
     def read_items(self, effect: ReadItems) -> Items:
@@ -116,6 +122,10 @@ class CaseFile:
     def read_values(self, effect: ReadValues) -> Values:
         """Read what own records say to a count or a sum."""
         raise StorageError(f"expected a session that counts or sums, got {type(effect).__name__} in another")
+
+    def read_cells(self, effect: ReadCells) -> OwnCells:
+        """Add up what own records contribute to a total."""
+        raise StorageError(f"expected a session of a total, got {type(effect).__name__} in another")
 
     def solver(self, effect: Solve) -> Job:
         """The work of finding totals behind group elements, with this node's table."""
@@ -165,7 +175,7 @@ class CaseFile:
             epoch=envelope.epoch,
             release=envelope.release,
             reveals=envelope.reveals,
-            data_set=envelope.participant(Role.RESPONDER).data_set,
+            data_set=envelope.data_set_of(self.node.config.agency_id),
             kinds=tuple(entry.kind for entry in envelope.lists),
             figures=described(envelope.aggregate, envelope.query) if envelope.aggregate is not None else "",
         )
@@ -176,8 +186,9 @@ class CaseFile:
 
     def record(self, event: Event, **facts: Any) -> None:
         """Append a row about this session, durably, with the signed messages since the last one."""
-        self.node.ledger.append(replace(self.facts, event=event, **facts), self.node.now_ms(), self._evidence)
-        self._evidence = []
+        with self._row:
+            self.node.ledger.append(replace(self.facts, event=event, **facts), self.node.now_ms(), self._evidence)
+            self._evidence = []
 
     def decide(self, facts: Facts) -> Obligations:
         """Ask the rules. Raises RefusedByRulesError."""

@@ -379,6 +379,13 @@ class AggregateError(NodeError):
     reason = Reason.POLICY
 
 
+class OverlappingTotalError(NodeError):
+    """A total would, beside one answered lately, isolate what they have not in common. Told to a partner as policy."""
+
+    code = "overlapping-total"
+    reason = Reason.POLICY
+
+
 class PlotMissingError(NodeError):
     """A plot, which needs an extra that is not installed."""
 

@@ -20,6 +20,8 @@ from protocol.effects import (
     Job,
     Join,
     Merge,
+    OwnCells,
+    ReadCells,
     ReadItems,
     ReadNotes,
     ReadRelease,
@@ -50,6 +52,7 @@ class Host(Protocol):
     def read_items(self, effect: ReadItems) -> Items: ...
     def read_notes(self, effect: ReadNotes) -> bytes: ...
     def read_values(self, effect: ReadValues) -> Values: ...
+    def read_cells(self, effect: ReadCells) -> OwnCells: ...
     def solver(self, effect: Solve) -> Job: ...
     def keep(self, effect: Evidence) -> None: ...
     def synchronise(self, effect: ReadRelease | Merge | Adopt, spools: Spools) -> Any: ...
@@ -80,6 +83,8 @@ def call_for(effect: Effect, host: Host, spools: Spools) -> Call:
             return Call(partial(host.read_notes, effect), effect.token)
         case ReadValues():
             return Call(partial(host.read_values, effect), effect.token)
+        case ReadCells():
+            return Call(partial(host.read_cells, effect), effect.token)
         case Sort():
             return Call(partial(spools.sort, effect.spool, effect.row_bytes), effect.token)
         case ReadRows():

@@ -21,7 +21,7 @@ from nodes.home import FILE_MODE, Home, make_folder
 from nodes.identity import Identity, load_identity
 from nodes.ledger import Entry, Event, Ledger
 from nodes.metrics import Metrics
-from nodes.partners import Partner, PartnerBook
+from nodes.partners import Partner, PartnerBook, Status
 from nodes.policy import RuleBook
 from nodes.registry import Registry
 from nodes.room import Room
@@ -71,6 +71,7 @@ class Node:
             clock_skew_ms=limits.clock_skew_seconds * 1000,
             max_period_ms=MAX_PERIOD_MS,
             max_elements=limits.elements_per_list * MAX_LISTS,
+            partners={p.file.agency_id: p.file.signing_key for p in self.book.all() if p.status is Status.ACTIVE},
         )
 
     def spools(self) -> Spools:

@@ -81,14 +81,14 @@ class Facts:
     per_person: int = 0
 
     @classmethod
-    def incoming(cls, envelope: Envelope) -> Facts:
-        """Return the facts of a partner's envelope that has passed the protocol's own checks."""
+    def incoming(cls, envelope: Envelope, agency: str) -> Facts:
+        """Return the facts of a partner's envelope to this agency that has passed the protocol's own checks."""
         return cls(
             direction=Direction.INCOMING,
             partner=envelope.participant(Role.REQUESTER).agency,
             query=asked_as(envelope),
             reveals=envelope.reveals,
-            data_set=envelope.participant(Role.RESPONDER).data_set,
+            data_set=envelope.data_set_of(agency),
             lists=tuple((entry.kind, entry.size) for entry in envelope.lists),
             purpose=envelope.legal_basis.purpose,
             instrument=envelope.legal_basis.instrument,
@@ -107,7 +107,9 @@ class AggregateLimits:
         max_per_person: identifiers of one person that may count.
         max_exact_answers: answers without noise, suppressed or not.
         max_epsilon_millis: what all figures with noise may spend.
-        period_days: for which both are counted, the day of the question included.
+        period_days: for which both are counted, the day of the question included; and how long no total is contributed
+            to that could, beside an earlier one, isolate what the two have not in common.
+        max_share_percent: of a cell of a total, that one identifier may hold; 100 for any.
     """
 
     minimum: int
@@ -117,6 +119,7 @@ class AggregateLimits:
     max_exact_answers: int
     max_epsilon_millis: int
     period_days: int
+    max_share_percent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +326,7 @@ def _aggregates(table: Fields) -> AggregateLimits:
             max_exact_answers=table.integer("max_exact_answers", 0, MAX_ELEMENTS),
             max_epsilon_millis=table.integer("max_epsilon_millis", 0, MAX_PERIOD_EPSILON_MILLIS),
             period_days=table.integer("period_days", 1, MAX_PERIOD_DAYS),
+            max_share_percent=table.integer("max_share_percent", 1, 100),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from nodes.aggregates.asking import AggregateHost
 from nodes.aggregates.results import write_figures
 from nodes.asking import Request, RequesterHost
+from nodes.casefile import CaseFile
 from nodes.channel import StreamChannel
 from nodes.client import open_session
 from nodes.epochs.asking import EpochHost
@@ -37,26 +39,25 @@ class Moment:
     sent_bytes: int
     received_bytes: int
     seconds: float
+    waiting_for: tuple[str, ...] = ()
 
 
-class Query:
-    """Run once; `cancel` at any time ends it with a signed abort."""
+class Drive:
+    """What every question has in common: it tells how far it has come, and can be cancelled at any time."""
 
-    def __init__(self, node: Node, request: Request) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._request = request
         self._runner: Runner | None = None
-        self._patience = asyncio.timeout(None)  # with the connection; none once it is cancelled
-        self._connecting = False
+        self._patience: asyncio.Timeout | None = None  # with a connection; none once it is cancelled
         self._cancelled = False
         self._begun = time.monotonic()
 
     def cancel(self) -> None:
-        """End the query; the partner is told."""
+        """End the query; whoever was asked is told, by a signed abort."""
         self._cancelled = True
         if self._runner is not None:
-            self._runner.end(_cancelled())
-        elif self._connecting:
+            self._runner.end(cancelled())
+        elif self._patience is not None:
             self._patience.reschedule(asyncio.get_running_loop().time())
 
     def moment(self) -> Moment:
@@ -75,6 +76,40 @@ class Query:
         Raises:
             NodeError, ProtocolError, PsiError: no answer, and why.
         """
+        raise NotImplementedError
+
+    async def _finished(self, conversation: Awaitable[Outcome], host: CaseFile) -> Outcome:
+        """Converse, and write the last row, however it ends."""
+        storage = self._node.executor.storage
+        try:
+            outcome = await conversation
+        except Exception as error:
+            await storage(host.finish, error, None)
+            raise
+        await storage(host.finish, outcome.error, outcome.done.ctx)
+        return outcome
+
+    async def _connect(self, stack: AsyncExitStack, partner: Partner) -> StreamChannel:
+        """Open a session; a cancellation does not wait for a partner that does not answer."""
+        if self._cancelled:
+            raise cancelled()
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                return await stack.enter_async_context(open_session(self._node.identity, self._node.book, partner))
+        except TimeoutError:
+            raise cancelled() from None
+        finally:
+            self._patience = None
+
+
+class Query(Drive):
+    """One question to one partner. Run once."""
+
+    def __init__(self, node: Node, request: Request) -> None:
+        super().__init__(node)
+        self._request = request
+
+    async def run(self) -> dict[str, Any]:
         node, agency = self._node, self._request.partner
         partner = node.book.by_agency(agency)
         if node.sessions.draining or not node.sessions.has_room(agency):
@@ -83,7 +118,7 @@ class Query:
         try:
             with node.metrics.beginning(Role.REQUESTER):
                 session = await node.executor.storage(host.prepare)
-                outcome = await self._converse(session, host, partner)
+                outcome = await self._finished(self._converse(session, host, partner), host)
             node.metrics.session_ended(Role.REQUESTER, outcome, host.elements)
             report(outcome, agency, session.session_id, Role.REQUESTER)
             if outcome.error is not None:
@@ -101,44 +136,25 @@ class Query:
         if isinstance(host, AggregateHost) and isinstance(answer, Figures):
             return write_figures(host, answer, outcome, session_id)
         if not isinstance(answer, Answer):
-            raise _cancelled()
+            raise cancelled()
         return write_result(host, answer, outcome, session_id)
 
     async def _converse(self, session: Requester, host: RequesterHost, partner: Partner) -> Outcome:
         node, agency = self._node, partner.file.agency_id
-        try:
-            async with AsyncExitStack() as stack:
-                stream = await self._connect(stack, partner)
-                again = connecting_again(
-                    lambda: stack.enter_async_context(open_session(node.identity, node.book, partner)),
-                    node.config.limits.resume_seconds,
-                )
-                channel = ResumingChannel(session, stream, again)
-                stack.callback(channel.close)
-                runner = Runner(session, channel, host, node.executor, host.spools(), node.now_ms)
-                self._runner = runner
-                with node.sessions.session(runner, agency, Role.REQUESTER):
-                    outcome = await runner.run()
-        except Exception as error:
-            await node.executor.storage(host.finish, error, None)
-            raise
-        await node.executor.storage(host.finish, outcome.error, outcome.done.ctx)
-        return outcome
-
-    async def _connect(self, stack: AsyncExitStack, partner: Partner) -> StreamChannel:
-        """Open the session; a cancellation does not wait for a partner that does not answer."""
-        if self._cancelled:
-            raise _cancelled()
-        try:
-            async with self._patience:
-                self._connecting = True
-                node = self._node
-                return await stack.enter_async_context(open_session(node.identity, node.book, partner))
-        except TimeoutError:
-            raise _cancelled() from None
-        finally:
-            self._connecting = False
+        async with AsyncExitStack() as stack:
+            stream = await self._connect(stack, partner)
+            again = connecting_again(
+                lambda: stack.enter_async_context(open_session(node.identity, node.book, partner)),
+                node.config.limits.resume_seconds,
+            )
+            channel = ResumingChannel(session, stream, again)
+            stack.callback(channel.close)
+            runner = Runner(session, channel, host, node.executor, host.spools(), node.now_ms)
+            self._runner = runner
+            with node.sessions.session(runner, agency, Role.REQUESTER):
+                return await runner.run()
 
 
-def _cancelled() -> CancelledError:
+def cancelled() -> CancelledError:
+    """What ends a query that its operator cancels."""
     return CancelledError("expected the query to go on, got the operator's cancellation")

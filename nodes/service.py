@@ -31,7 +31,8 @@ from nodes.partners import Partner
 from nodes.results import write_result
 from nodes.resuming import ResumingChannel, Return, resumed_ctx
 from nodes.runner import Outcome, Runner
-from protocol.effects import Answer
+from nodes.totals.results import write_totals
+from protocol.effects import Answer, Totals
 from protocol.errors import ConnectionLostError, Reason
 from protocol.messages import Role
 from protocol.responders import AnyResponder
@@ -236,13 +237,17 @@ class Service:
 
 
 def _keep_answer(host: ResponderHost, outcome: Outcome, session_id: str | None) -> None:
-    """Where the answer goes to both, keep it here too. The partner is served: a failure is for this node alone."""
+    """Where the answer goes to this side too, keep it here. The partner is served: a failure is for this node alone."""
     answer = outcome.done.result
-    if isinstance(answer, Answer) and session_id is not None:
-        try:
+    if session_id is None or not isinstance(answer, Answer | Totals):
+        return
+    try:
+        if isinstance(answer, Totals):
+            write_totals(host, answer, outcome, session_id)
+        else:
             write_result(host, answer, outcome, session_id)
-        except NodeError as error:
-            log.error(line("answer-not-kept", session=session_id, code=error.code, message=error))
+    except NodeError as error:
+        log.error(line("answer-not-kept", session=session_id, code=error.code, message=error))
 
 
 def report(outcome: Outcome, partner: str, session_id: str | None, role: Role) -> None:

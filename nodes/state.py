@@ -52,6 +52,9 @@ CREATE TABLE IF NOT EXISTS figure_charges (
     epsilon_millis INTEGER NOT NULL, exact INTEGER NOT NULL, charged INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS figure_charges_by_day ON figure_charges (day, partner, data_set);
+CREATE TABLE IF NOT EXISTS totals (
+    session BLOB PRIMARY KEY, day INTEGER NOT NULL, envelope BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
 CREATE TABLE IF NOT EXISTS restores (at_ms INTEGER NOT NULL) STRICT;
@@ -178,6 +181,18 @@ class State:
         with self._database.reading() as connection:
             return self._used_figures(connection, partner, data_set, now_ms // DAY_MS - period_days + 1)
 
+    def remember_total(self, session: bytes, envelope: bytes, now_ms: int) -> None:
+        """Remember a question for a total from before its first partial decryption leaves."""
+        with self._at(now_ms) as connection:
+            connection.execute("INSERT INTO totals VALUES (?, ?, ?)", (session, now_ms // DAY_MS, envelope))
+
+    def totals_answered(self, period_days: int, now_ms: int) -> tuple[bytes, ...]:
+        """Return the envelopes of the totals answered in the period that ends today."""
+        with self._database.reading() as connection:
+            first_day = now_ms // DAY_MS - period_days + 1
+            rows = connection.execute("SELECT envelope FROM totals WHERE day >= ?", (first_day,)).fetchall()
+        return tuple(envelope for (envelope,) in rows)
+
     def charge(self, session: bytes, elements: int, now_ms: int, figures: FigureCost | None = None) -> None:
         """Turn a reservation into a charge, durably, before anything that depends on the data set leaves.
 
@@ -297,6 +312,7 @@ class State:
             connection.execute("DELETE FROM nonces WHERE expires_ms < ?", (now_ms - CLOCK_STEP_MS,))
             connection.execute("DELETE FROM budgets WHERE day < ?", (now_ms // DAY_MS - 1,))
             connection.execute("DELETE FROM figure_charges WHERE day < ?", (now_ms // DAY_MS - FIGURE_MEMORY_DAYS,))
+            connection.execute("DELETE FROM totals WHERE day < ?", (now_ms // DAY_MS - FIGURE_MEMORY_DAYS,))
             connection.execute("DELETE FROM seeds WHERE consumed_ms < ?", (now_ms - SEED_MEMORY_MS,))
             yield connection
 

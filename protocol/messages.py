@@ -232,6 +232,10 @@ class Envelope:
     release: int = 0
     aggregate: Aggregate | None = None
 
+    def data_set_of(self, agency: str) -> str:
+        """The data set that this participant is asked about; of who asks, and of a stranger, none."""
+        return next((p.data_set for p in self.participants if p.agency == agency), "")
+
     def participant(self, role: Role) -> Participant:
         """The first participant in `role`. Raises LookupError where there is none."""
         return next(p for p in self.participants if p.role == role)

@@ -16,7 +16,7 @@ from nodes.policy import Obligations
 from nodes.registry import Snapshot
 from protocol.effects import Admission, Admit, ReadValues, Values
 from protocol.errors import Reason
-from protocol.messages import Aggregate, Role
+from protocol.messages import Aggregate
 
 
 class AggregateSession:
@@ -51,7 +51,7 @@ class AggregateSession:
             BudgetError: nothing is charged. Any other refusal: all of it is charged. Errors of storage: nothing is.
         """
         envelope, state, session = effect.envelope, self._node.state, effect.envelope_digest
-        data_set = envelope.participant(Role.RESPONDER).data_set
+        data_set = envelope.data_set_of(self._node.config.agency_id)
         kinds = tuple(entry.kind for entry in envelope.lists)
         reserve()
         state.reserve_figures(session, self._partner, data_set, self.cost, self._budget, self._node.now_ms())

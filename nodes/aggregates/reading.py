@@ -58,10 +58,10 @@ def check_columns(aggregate: Aggregate) -> None:
         raise AggregateError("expected a filter on amounts to go with one currency, got several or none")
 
 
-def check_asked(aggregate: Aggregate, query: Query, elements: int) -> None:
-    """See that an own question is one that a partner can answer. Raises QuestionError, AggregateError, RangeError."""
+def check_asked(aggregate: Aggregate, query: Query, elements: int, participants: int = 2) -> None:
+    """See that an own question is one that partners can answer. Raises QuestionError, AggregateError, RangeError."""
     try:
-        check_question(aggregate, query, elements, 2)
+        check_question(aggregate, query, elements, participants)
     except EnvelopeError as error:
         raise QuestionError(str(error)) from None
     check_columns(aggregate)

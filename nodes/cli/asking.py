@@ -19,7 +19,7 @@ from nodes.cli.completion import complete_kinds, complete_partners
 from nodes.cli.output import json_option
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import connect
-from nodes.control.wire import QueryOrder, SyncOrder
+from nodes.control.wire import Order, QueryOrder
 from nodes.errors import MandateError, NodeError, OutputExistsError, QuestionError
 from nodes.fields import read_bounded
 from nodes.home import Home, create_private, removed_on_error
@@ -46,17 +46,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def question_options(command: F) -> F:
-    """Add the options that every question has. The command gets them as `partner`, `data_set`, `asked`, `kinds`,
-    `mandate`, `output`, `only_explain`, `yes` and `as_json`.
+    """Add the options that every question to one partner has. The command gets them as `partner`, `data_set`, `asked`,
+    `kinds`, `mandate`, `output`, `only_explain`, `yes` and `as_json`.
     """
+    to_whom = click.option(
+        "--partner",
+        required=True,
+        metavar="ID",
+        shell_complete=complete_partners,
+        help="Agency to ask; see `accord partner list`.",
+    )
+    return to_whom(common_options(command))
+
+
+def common_options(command: F) -> F:
+    """Add the options that every question has: those of `question_options`, but for `partner`."""
     options = (
-        click.option(
-            "--partner",
-            required=True,
-            metavar="ID",
-            shell_complete=complete_partners,
-            help="Agency to ask; see `accord partner list`.",
-        ),
         click.option(
             "--data-set", required=True, metavar="NAME", help="Own data set whose identifiers are looked for."
         ),
@@ -154,7 +159,7 @@ def print_whole(file: Path) -> None:
         shutil.copyfileobj(text, sys.stdout)
 
 
-def ask(home: Home, order: QueryOrder | SyncOrder, line: ProgressLine) -> dict[str, Any]:
+def ask(home: Home, order: Order, line: ProgressLine) -> dict[str, Any]:
     """Ask, and let Ctrl-C end the query in good order: the partner gets a signed abort."""
     with connect(home) as node:
         number = ""

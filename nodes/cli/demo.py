@@ -61,6 +61,7 @@ max_per_person = 2
 max_exact_answers = {answers}
 max_epsilon_millis = 0
 period_days = 30
+max_share_percent = 100
 """
 
 _MANDATE: Final = """

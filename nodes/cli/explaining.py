@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import Final
 
 import click
 
@@ -17,8 +18,10 @@ from nodes.errors import QuestionError
 from nodes.explain import Explanation, KnownSize, explain
 from nodes.home import Home
 from nodes.mandate import Mandate
-from protocol.disclosure import Learner
+from nodes.totals.explain import TotalsExplanation
+from protocol.disclosure import Disclosure, Learner
 from protocol.identifiers import KINDS
+from protocol.messages import Query
 
 
 def explained(home: Home, order: QueryOrder, mandate: Mandate) -> Explanation:
@@ -56,17 +59,53 @@ def show(explanation: Explanation, *, as_json: bool) -> None:
         title="Sizes, which both sides will know",
     )
     click.echo()
+    show_disclosure(explanation.disclosure, {learner: _who(explanation, learner) for learner in Learner})
+
+
+def show_disclosure(disclosure: Disclosure, who: Mapping[Learner, str]) -> None:
+    """Print what each side will learn, and what no protocol prevents."""
     print_table(
         ("who", "learns at most", "even if", "rests on"),
-        [
-            (_who(explanation, s.learner), s.learns, s.adversary, s.assumption)
-            for s in explanation.disclosure.statements
-        ],
+        [(who[s.learner], s.learns, s.adversary, s.assumption) for s in disclosure.statements],
         title="What each side will learn",
     )
     click.echo("\nWhat no protocol prevents:")
-    for caveat in explanation.disclosure.caveats:
+    for caveat in disclosure.caveats:
         click.echo(f"- {caveat}")
+
+
+TOTALS_WHO: Final = {
+    Learner.REQUESTER: "this node, the requester",
+    Learner.CONTRIBUTOR: "each other agency",
+    Learner.RESPONDER: "each other agency",
+    Learner.NETWORK: "the network in between",
+}
+
+
+def totals_facts(explanation: TotalsExplanation) -> dict[str, object]:
+    """What a question for a total is, under which rules, and what it costs."""
+    request, terms, cost = explanation.request, explanation.terms, explanation.cost
+    basis = request.mandate.legal_basis
+    facts: dict[str, object] = {
+        "agencies": ", ".join(f"{agency} ({data_set})" for agency, data_set in request.invited),
+        "legal basis": f"{basis.instrument}, {basis.reference}; case {basis.case_reference}, purpose {basis.purpose}",
+        "figures": f"{described(request.aggregate, Query.TOTALS)}; at most {request.most:,} identifiers of a kind each",
+        "sums are told to": "all agencies" if request.to_all else "this node alone",
+        "own rules": "; ".join(
+            f"{agency}: {'allowed by ' + d.rule_id if d.allowed else f'refused: {d}'}"
+            for agency, d in explanation.decisions.items()
+        ),
+    }
+    if terms is not None and cost is not None:
+        noise = f"epsilon {terms.epsilon_millis / 1000:g} for each figure" if terms.epsilon_millis else "none"
+        facts["own part"] = f"from {terms.minimum} identifiers on, else nothing; noise: {noise}"
+        facts["own figures"] = "; ".join(
+            f"{agency}: then {left.exact:,} exact answers left" if cost.exact
+            else f"{agency}: then epsilon {left.epsilon_millis / 1000:g} left"
+            for agency, left in explanation.left.items()
+        )  # fmt: skip
+        facts["enforced"] = "by each agency for its own records; nobody sees how another enforces its terms"
+    return facts
 
 
 def require_terminal() -> None:

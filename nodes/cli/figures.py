@@ -28,7 +28,8 @@ _EPSILON: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _figure_options(command: F) -> F:
+def figure_options(command: F) -> F:
+    """Add the options that all figures have: `conditions`, `per_person`, `minimum`, `epsilon` and `plot`."""
     options = (
         click.option(
             "--where",
@@ -71,7 +72,7 @@ def _figure_options(command: F) -> F:
 
 @click.command("count")
 @question_options
-@_figure_options
+@figure_options
 @click.pass_obj
 def count(
     home: Home,
@@ -95,8 +96,8 @@ def count(
     The partner learns that you asked, why, how many identifiers of each kind you hold, and the exact count. You learn
     the count as its rules tell it, or that it is below a threshold.
     """
-    filters = _filters(conditions, currency="")
-    aggregate = Aggregate("", "", "", (), filters, 0, 0, 0, per_person, minimum, _epsilon_millis(epsilon))
+    where = filters(conditions, currency="")
+    aggregate = Aggregate("", "", "", (), where, 0, 0, 0, per_person, minimum, epsilon_millis(epsilon))
     text, parsed = check_options(kinds, mandate, output)
     order = QueryOrder(partner, data_set, asked, kinds, Reveals.COUNT, text, aggregate=aggregate)
     _answer(home, order, parsed, output, plot, only_explain=only_explain, yes=yes, as_json=as_json)
@@ -119,7 +120,7 @@ def count(
     metavar="AMOUNT",
     help="Sum in units of so much, for large ranges.  [default: the smallest unit of the currency]",
 )
-@_figure_options
+@figure_options
 @click.pass_obj
 def sum_(
     home: Home,
@@ -149,15 +150,10 @@ def sum_(
     The partner learns that you asked, why, how many identifiers of each kind you hold, and the exact count in each
     category. You learn counts and sums as its rules tell them; small ones are suppressed.
     """
-    if bool(category) != bool(categories):
-        raise QuestionError("expected --by together with each --category to be told, got one without the other")
-    minor = _minor_units(unit, currency, "--unit") if unit is not None else 1
-    if minor < 1:
-        raise QuestionError("expected --unit above zero, got another")
-    bounds = [_in_units(text, currency, minor, name) for text, name in ((low, "--low"), (high, "--high"))]
+    check_categories(category, categories)
     aggregate = Aggregate(
-        "amount", currency, category or "", categories, _filters(conditions, currency=currency), minor, bounds[0],
-        bounds[1], per_person, minimum, _epsilon_millis(epsilon),
+        "amount", currency, category or "", categories, filters(conditions, currency=currency),
+        *range_of(currency, low, high, unit), per_person, minimum, epsilon_millis(epsilon),
     )  # fmt: skip
     text, parsed = check_options(kinds, mandate, output)
     order = QueryOrder(partner, data_set, asked, kinds, Reveals.SUMS, text, aggregate=aggregate)
@@ -167,7 +163,22 @@ def sum_(
 # --- what is asked
 
 
-def _filters(conditions: tuple[str, ...], *, currency: str) -> tuple[Filter, ...]:
+def check_categories(category: str | None, categories: tuple[str, ...]) -> None:
+    """Raises QuestionError where only one of the two is given."""
+    if bool(category) != bool(categories):
+        raise QuestionError("expected --by together with each --category to be told, got one without the other")
+
+
+def range_of(currency: str, low: str, high: str, unit: str | None) -> tuple[int, int, int]:
+    """Read a unit, in minor units of the currency, and the range of one value, in units. Raises QuestionError."""
+    minor = minor_units(unit, currency, "--unit") if unit is not None else 1
+    if minor < 1:
+        raise QuestionError("expected --unit above zero, got another")
+    return minor, in_units(low, currency, minor, "--low"), in_units(high, currency, minor, "--high")
+
+
+def filters(conditions: tuple[str, ...], *, currency: str) -> tuple[Filter, ...]:
+    """Read conditions on records. Raises QuestionError."""
     parsed = [_condition(text) for text in conditions]
     named = [f.values for f in parsed if f.column == "currency" and len(f.values) == 1]
     currency = currency or (named[0][0] if named else "")
@@ -186,11 +197,12 @@ def _condition(text: str) -> Filter:
 def _in_minor_units(condition: Filter, currency: str) -> Filter:
     if not currency:
         raise QuestionError("expected --where currency=CODE beside a condition on amounts, got none")
-    minor = _minor_units(condition.values[0], currency, "--where amount")
+    minor = minor_units(condition.values[0], currency, "--where amount")
     return Filter(condition.column, condition.test, (str(minor),))
 
 
-def _minor_units(text: str, currency: str, option: str) -> int:
+def minor_units(text: str, currency: str, option: str) -> int:
+    """Read an amount in minor units of a currency. Raises QuestionError."""
     from nodes.registry.currencies import DECIMAL_PLACES  # loads what a question without amounts does not need
     from nodes.registry.transactions import read_amount
 
@@ -202,14 +214,16 @@ def _minor_units(text: str, currency: str, option: str) -> int:
     return minor
 
 
-def _in_units(text: str, currency: str, unit: int, option: str) -> int:
-    minor = _minor_units(text, currency, option)
+def in_units(text: str, currency: str, unit: int, option: str) -> int:
+    """Read an amount in units. Raises QuestionError."""
+    minor = minor_units(text, currency, option)
     if minor % unit:
         raise QuestionError(f"expected {option} in whole units, got a part of one")
     return minor // unit
 
 
-def _epsilon_millis(text: str) -> int:
+def epsilon_millis(text: str) -> int:
+    """Read an epsilon, in thousandths. Raises QuestionError."""
     if not _EPSILON.fullmatch(text):
         raise QuestionError("expected --epsilon as a number of at most three decimal places, such as 0.5, got another")
     return int(Decimal(text) * 1000)
@@ -252,7 +266,7 @@ def _answer(
         title="Sizes, which both sides now know",
     )
     click.echo()
-    print_facts({**_terms(summary), **_session(summary, file), **({"plot": plot} if plot else {})})
+    print_facts({**_terms(summary), **session_facts(summary, file), **({"plot": plot} if plot else {})})
 
 
 def described(summary: dict[str, Any]) -> str:
@@ -272,17 +286,19 @@ def table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[object, 
         if figure["count"] is None:
             row += [SUPPRESSED, *([""] if asked["value"] else [])]
         else:
-            row.append(f"{figure['count']:,}{_plus_minus(noise and noise['count'])}")
-            row += [_money(figure["amount"]) + _plus_minus(noise and _money(noise["amount"]))] if asked["value"] else []
+            row.append(f"{figure['count']:,}{plus_minus(noise and noise['count'])}")
+            row += [money(figure["amount"]) + plus_minus(noise and money(noise["amount"]))] if asked["value"] else []
         rows.append(tuple(row))
     return (*([asked["category"]] if asked["category"] else []), *columns), rows
 
 
-def _money(amount: str) -> str:
+def money(amount: str) -> str:
+    """An amount for people, in thousands."""
     return f"{Decimal(amount):,f}"
 
 
-def _plus_minus(width: object) -> str:
+def plus_minus(width: object) -> str:
+    """What follows a figure with noise."""
     return f" \N{PLUS-MINUS SIGN} {width}" if width else ""
 
 
@@ -299,7 +315,8 @@ def _terms(summary: dict[str, Any]) -> dict[str, object]:
     }
 
 
-def _session(summary: dict[str, Any], file: Path) -> dict[str, object]:
+def session_facts(summary: dict[str, Any], file: Path) -> dict[str, object]:
+    """What a session cost, and where its result is."""
     return {
         "session": summary["session"],
         "seconds": summary["seconds"],

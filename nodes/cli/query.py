@@ -11,6 +11,7 @@ import click
 from nodes.cli.asking import check_options, move, print_whole, put, question_options
 from nodes.cli.figures import count, sum_
 from nodes.cli.output import print_facts, print_table
+from nodes.cli.totals import totals
 from nodes.control.wire import QueryOrder
 from nodes.errors import QuestionError
 from nodes.hits import Hit, read_result
@@ -77,6 +78,7 @@ def intersect(
 
 command.add_command(count)
 command.add_command(sum_)
+command.add_command(totals)
 
 
 def _show(result: dict[str, Any], shown: list[Hit], file: Path) -> None:

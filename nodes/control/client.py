@@ -37,7 +37,9 @@ class ControlClient:
         """End a query; it then fails with `cancelled`."""
         self._call("DELETE", f"{wire.QUERIES_PATH}/{query}")
 
-    def query(self, order: wire.QueryOrder | wire.SyncOrder) -> Generator[dict[str, Any], None, None]:
+    def query(
+        self, order: wire.QueryOrder | wire.SyncOrder | wire.TotalsOrder
+    ) -> Generator[dict[str, Any], None, None]:
         """Ask a partner, or synchronise with it. Yields `accepted`, `progress` again and again, and `done`.
 
         Raises:

@@ -32,7 +32,9 @@ from nodes.mandate import parse_mandate
 from nodes.metrics import CONTENT_TYPE
 from nodes.node import Node
 from nodes.partners import Partner, Status
-from nodes.querying import Query
+from nodes.querying import Drive, Query
+from nodes.totals.asking import TotalsRequest
+from nodes.totals.querying import TotalsQuery
 from psi import available_backends, backend
 
 _OPERATOR: Final = web.RequestKey("operator", Operator)
@@ -54,7 +56,7 @@ class ControlServer:
     def __init__(self, node: Node, stop: Callable[[], None]) -> None:
         self._node = node
         self._stop = stop
-        self._queries: dict[str, Query] = {}
+        self._queries: dict[str, Drive] = {}
         self._count = 0
         application = web.Application(middlewares=[self._guard], client_max_size=wire.MAX_REQUEST_BYTES)
         application.add_routes(
@@ -63,6 +65,7 @@ class ControlServer:
                 web.get(wire.PARTNERS_PATH, self._partners),
                 web.post(wire.QUERIES_PATH, self._query),
                 web.post(wire.SYNCS_PATH, self._sync),
+                web.post(wire.TOTALS_PATH, self._totals),
                 web.delete(wire.QUERIES_PATH + "/{query}", self._cancel),
                 web.post(wire.STOP_PATH, self._stop_node),
                 web.get(wire.METRICS_PATH, self._metrics),
@@ -168,7 +171,22 @@ class ControlServer:
         asked = Request(order.partner, "", order.asked, order.kinds, mandate, operator)
         return await self._run(request, Sync(self._node, asked))
 
-    async def _run(self, request: web.Request, query: Query) -> web.StreamResponse:
+    async def _totals(self, request: web.Request) -> web.StreamResponse:
+        order = wire.TotalsOrder.parse(await request.read())
+        mandate = parse_mandate(order.mandate.encode("utf-8"))
+        asked = TotalsRequest(
+            order.invited,
+            order.data_set,
+            order.kinds,
+            order.most,
+            mandate,
+            request[_OPERATOR].id,
+            order.aggregate,
+            order.to_all,
+        )
+        return await self._run(request, TotalsQuery(self._node, asked))
+
+    async def _run(self, request: web.Request, query: Drive) -> web.StreamResponse:
         self._count += 1
         number = str(self._count)
         self._queries[number] = query
@@ -213,7 +231,7 @@ def _listener(path: Path) -> socket.socket:
     return listener
 
 
-async def _to_the_end(query: Query, task: asyncio.Task[dict[str, Any]]) -> None:
+async def _to_the_end(query: Drive, task: asyncio.Task[dict[str, Any]]) -> None:
     """Whatever happens to the caller: the query ends in good order, its abort sent and its rows written."""
     while not task.done():
         query.cancel()

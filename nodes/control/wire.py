@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from nodes.error_table import ERRORS
 from nodes.errors import ControlError, NodeError
 from nodes.fields import NAME, Fields, parse_json
+from protocol.codec import MAX_PARTICIPANTS
 from protocol.errors import ProtocolError
 from protocol.messages import EPOCH_ID, REVEALED, Aggregate, Comparison, Filter, Query, Reveals
 from psi import PsiError
@@ -20,12 +21,15 @@ STATUS_PATH: Final = "/v1/status"
 PARTNERS_PATH: Final = "/v1/partners"
 QUERIES_PATH: Final = "/v1/queries"
 SYNCS_PATH: Final = "/v1/syncs"
+TOTALS_PATH: Final = "/v1/totals"
 STOP_PATH: Final = "/v1/stop"
 METRICS_PATH: Final = "/metrics"  # where Prometheus looks; the format is its own, so is the version
 
 MAX_INTEGER: Final = 2**63 - 1
 _WORDS: Final = ("value", "currency", "category")
 _INTEGERS: Final = ("unit", "low", "high", "per_person", "minimum", "epsilon_millis")
+
+_RECIPIENTS: Final = ("requester", "all")  # of the values of a total
 
 MAX_REQUEST_BYTES: Final = 65_536  # a mandate and a few names
 MAX_EVENT_BYTES: Final = 65_536  # one line of a query's stream
@@ -95,6 +99,50 @@ def _aggregate(table: Fields) -> Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class TotalsOrder:
+    """A question for a total as a command orders it: whom, each with its data set, and how many it may hold at most."""
+
+    path: ClassVar[str] = TOTALS_PATH
+
+    invited: tuple[tuple[str, str], ...]
+    data_set: str
+    kinds: tuple[str, ...]
+    most: int
+    to_all: bool
+    mandate: str
+    aggregate: Aggregate
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "invited": [{"partner": partner, "asked": asked} for partner, asked in self.invited],
+            "data_set": self.data_set,
+            **({"kinds": list(self.kinds)} if self.kinds else {}),
+            "most": self.most,
+            "recipients": _RECIPIENTS[self.to_all],
+            "mandate": self.mandate,
+            "aggregate": _aggregate_json(self.aggregate),
+        }
+
+    @classmethod
+    def parse(cls, data: bytes) -> TotalsOrder:
+        """Raises ControlError."""
+        with parse_json(data, ControlError, "question for a total") as fields:
+            invited = []
+            for entry in fields.tables("invited", max_items=MAX_PARTICIPANTS):
+                with entry:
+                    invited.append((entry.text("partner", pattern=NAME), entry.text("asked", pattern=NAME)))
+            return cls(
+                invited=tuple(invited),
+                data_set=fields.text("data_set", pattern=NAME),
+                kinds=fields.texts("kinds", pattern=NAME) if "kinds" in fields else (),
+                most=fields.integer("most", 1, MAX_INTEGER),
+                to_all=fields.choice("recipients", _RECIPIENTS) == _RECIPIENTS[True],
+                mandate=fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES),
+                aggregate=_aggregate(fields.table("aggregate")),
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class SyncOrder:
     """A synchronisation of an epoch's index as a command orders it; without kinds, of the one that is held."""
 
@@ -118,6 +166,9 @@ class SyncOrder:
             mandate = fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES)
             kinds = fields.texts("kinds", pattern=NAME) if "kinds" in fields else ()
         return cls(partner, asked, kinds, mandate)
+
+
+Order = QueryOrder | SyncOrder | TotalsOrder
 
 
 @contextmanager

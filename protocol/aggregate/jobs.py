@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from protocol.aggregate.agreed import Plan
 from protocol.effects import Values
+from protocol.messages import Aggregate
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import ELEMENT_BYTES, TAG_BYTES, Items, LengthError, keystream_scalars
 from psi.elgamal import CIPHERTEXT_BYTES, VALUE_BYTES, add, encrypt, rerandomize, sum_columns
@@ -51,10 +52,7 @@ class CountTargets:
 
 @dataclass(frozen=True, slots=True)
 class SumTargets:
-    """The responder's elements, masked, each with its encrypted flags and values: n rows, in the order of the items.
-
-    A value is scaled to the nearest unit (of two equally near ones the higher) and clipped to the declared range.
-    """
+    """The responder's elements, masked, each with its encrypted flags and values: n rows, in the order of the items."""
 
     items: Items = field(repr=False)
     plan: Plan
@@ -68,9 +66,7 @@ class SumTargets:
         count, plan = len(self.items), self.plan
         flags = _flags(self.values, count, plan.categories)
         amounts = _amounts(self.values, count, plan.categories)
-        units, rest = np.divmod(amounts, plan.aggregate.unit)
-        units += 2 * rest >= plan.aggregate.unit
-        clipped = np.clip(units, plan.aggregate.low, plan.aggregate.high) * flags
+        clipped = in_units(amounts, plan.aggregate) * flags
         columns = np.hstack([flags.astype("<i8"), clipped.astype("<i8")])
         ciphertexts = encrypt(columns.tobytes(), self.joint_key, self.encryption_key, self.first * plan.columns)
         elements = multiples(self.items, plan.dst, self.mask_key)
@@ -169,6 +165,13 @@ class Noise:
             return ((0,) * self.count,) * len(self.keys)
         kinds = zip(self.keys, self.sensitivities, strict=True)
         return tuple(discrete_laplace(key, 0, self.count, most, self.epsilon_millis) for key, most in kinds)
+
+
+def in_units(amounts: NDArray[np.int64], aggregate: Aggregate) -> NDArray[np.int64]:
+    """Amounts in minor units, each scaled to the nearest unit (of two equally near ones the higher) and clipped."""
+    units, rest = np.divmod(amounts, aggregate.unit)
+    units += 2 * rest >= aggregate.unit
+    return np.clip(units, aggregate.low, aggregate.high)
 
 
 def numbered(rows: bytes, row_bytes: int, first: int) -> bytes:

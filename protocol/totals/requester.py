@@ -6,7 +6,7 @@ on, and what it has heard is compared before anything is opened.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -114,7 +114,17 @@ class TotalsRequester(TotalsNode):
     def _link_ended(self, event: LinkEnded) -> None:
         if event.agency in self._links:
             self._links.remove(event.agency)
-            raise NotHeardError((event.agency,), self.local.agency)
+            self._check_links()
+
+    def _gather(self, kind: PacketType, stage: int, needed: frozenset[str], then: Callable[[], None]) -> None:
+        super()._gather(kind, stage, needed, then)
+        self._check_links()
+
+    def _check_links(self) -> None:
+        """A participant that has said all it had to say may go; one that is still waited for may not."""
+        missing = tuple(agency for agency in self.unheard if agency not in self._links)
+        if missing:
+            raise NotHeardError(missing, self.local.agency)
 
     def _broadcast(self, packet: Packet) -> None:
         raw = encode_packet(packet)
