@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -31,15 +31,16 @@ class Row:
     day: str
 
 
-def hold_accounts(folder: Path, north: NodeUnderTest, south: NodeUnderTest, size: int, overlap: int) -> list[list[Row]]:
-    """Import accounts at both nodes as operators do; return what the files say of each."""
-    accord(north.home, "exercise", "accounts", folder, "--size", size, "--overlap", overlap, "--seed", 11, "--json")
+def hold_accounts(folder: Path, nodes: Sequence[NodeUnderTest], size: int, overlap: int) -> list[list[Row]]:
+    """Import accounts at all nodes as operators do; return what the files say of each."""
+    options = ("--size", size, "--overlap", overlap, "--seed", 11, "--agencies", len(nodes), "--json")
+    accord(nodes[0].home, "exercise", "accounts", folder, *options)
     held = []
-    for number, node in enumerate((north, south), 1):
+    for number, node in enumerate(nodes, 1):
         file = folder / f"accounts-{number}.csv"
         node.must("registry", "import", "accounts", file, "--mapping", file.with_suffix(".toml"), "--json")
         with file.open(newline="") as lines:
-            held.append([_row(row) for row in csv.DictReader(lines, delimiter=";" if number == 2 else ",")])
+            held.append([_row(row) for row in csv.DictReader(lines, delimiter="," if number % 2 else ";")])
     return held
 
 
@@ -84,7 +85,7 @@ def figure_rules(partner: str, direction: str, **limits: int) -> str:
     """A rule that allows counts and sums on these limits."""
     told = {
         "minimum": 1, "epsilon_millis": 0, "rounding": 0, "max_per_person": 2, "max_exact_answers": 1000,
-        "max_epsilon_millis": 1_000_000, "period_days": 30,
+        "max_epsilon_millis": 1_000_000, "period_days": 30, "max_share_percent": 100,
     } | limits  # fmt: skip
     lines = "\n".join(f"{name} = {value}" for name, value in told.items())
     return f"""
@@ -93,8 +94,8 @@ id = "figures-{direction}-{partner}"
 effect = "allow"
 direction = "{direction}"
 partners = ["{partner}"]
-queries = ["count", "sum"]
-reveals = ["count", "sums"]
+queries = ["count", "sum", "totals"]
+reveals = ["count", "sums", "totals"]
 data_sets = ["*"]
 kinds = ["*"]
 purposes = ["*"]

@@ -52,7 +52,7 @@ class Books:
 
 @pytest.fixture(scope="module")
 def made(served: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
-    own, theirs = hold_accounts(tmp_path_factory.mktemp("accounts"), served.north, served.south, SIZE, OVERLAP)
+    own, theirs = hold_accounts(tmp_path_factory.mktemp("accounts"), [served.north, served.south], SIZE, OVERLAP)
     yield Books(served, own, theirs)
     served.north.write_rules(rules("south", "outgoing"))
 

@@ -96,7 +96,7 @@ COUNT = replace(
 def test_figures_need_a_rule_that_says_how_closely() -> None:
     """A rule for any query, written before there were figures, allows none of them; a refusing one refuses them too."""
     told = decide(COUNT, RULES).enforce().aggregates
-    assert told == AggregateLimits(10, 0, 5, 1, 4, 8_000, 30)
+    assert told == AggregateLimits(10, 0, 5, 1, 4, 8_000, 30, 100)
     rule = next(rule for rule in RULES if rule.id == "customs-learn-figures")
     anything = replace(rule, queries=frozenset({"*"}), obligations=replace(rule.obligations, aggregates=None))
     assert decide(COUNT, (anything,)) == Decision(False, Ground.NO_RULE)
@@ -162,7 +162,7 @@ def test_facts_of_a_partners_envelope() -> None:
         lists=(List("passport", 3), List("iban", 0)), profile_hash=bytes(64), legal_basis=basis, not_before_ms=0,
         not_after_ms=1, nonce=key, seed_commitment=b"", coin_commitment=b"", snapshot_commitment=b"",
     )  # fmt: skip
-    assert Facts.incoming(envelope) == Facts(
+    assert Facts.incoming(envelope, "fiu-home") == Facts(
         Direction.INCOMING, "fiu-east", "intersect", "shared-identifiers", "sanctions",
         (("passport", 3), ("iban", 0)), "p", "i",
     )  # fmt: skip
@@ -172,7 +172,7 @@ def test_facts_of_a_partners_envelope() -> None:
         ("epoch-sync", "epoch-key", "epoch-sync"),
     ):
         other = replace(envelope, query=query, variant=variant)
-        assert Facts.incoming(other).query == asked_as(other) == name
+        assert Facts.incoming(other, "fiu-home").query == asked_as(other) == name
 
 
 ONE = """
@@ -211,12 +211,13 @@ max_per_person = 1
 max_exact_answers = 4
 max_epsilon_millis = 8_000
 period_days = 30
+max_share_percent = 100
 """
 )
 
 
 def test_every_key_of_the_aggregates_is_required() -> None:
-    assert parse_rules(FIGURES.encode())[0].obligations.aggregates == AggregateLimits(10, 0, 5, 1, 4, 8_000, 30)
+    assert parse_rules(FIGURES.encode())[0].obligations.aggregates == AggregateLimits(10, 0, 5, 1, 4, 8_000, 30, 100)
     for line in FIGURES.partition("[rules.aggregates]\n")[2].splitlines():
         with pytest.raises(RulesError, match="the key is required"):
             parse_rules(FIGURES.replace(line + "\n", "").encode())
@@ -234,7 +235,7 @@ def test_every_key_of_the_aggregates_is_required() -> None:
         ("epsilon_millis = 0", "epsilon_millis = 0.5", "got a decimal number"),
         ("period_days = 30", "period_days = 367", "from 1 to 366"),
         ("period_days = 30", "period_days = 30\nmax_budget = 1", "only known keys"),
-        ("period_days = 30\n", "period_days = 3", "a line break behind the last line"),  # cut off in the number
+        ("max_share_percent = 100\n", "max_share_percent = 1", "a line break behind the last line"),
     ],
 )
 def test_each_mistake_in_the_aggregates_refuses_the_whole_file(old: str, new: str, message: str) -> None:

@@ -24,7 +24,7 @@ from protocol.messages import Aggregate, Filter, Terms
 
 COUNT = Aggregate("", "", "", (), (), 0, 0, 0, 1, 5, 0)
 SUM = Aggregate("amount", "EUR", "corridor", ("DEU-TUR", "TUR-DEU"), (), 1, -100, 100, 1, 5, 0)
-LIMITS = AggregateLimits(10, 0, 5, 1, 4, 8_000, 30)
+LIMITS = AggregateLimits(10, 0, 5, 1, 4, 8_000, 30, 100)
 
 
 @pytest.mark.parametrize(

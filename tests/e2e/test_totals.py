@@ -1,0 +1,180 @@
+"""Totals of three and five served nodes over TLS, asked from the command line: against plain sums over all files."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from nodes.error_table import ExitCode
+from tests.cli.command import Outcome
+from tests.e2e.figures import CORRIDORS, OFFENCES, Row, figure_rules, hold_accounts
+from tests.e2e.harness import NodeUnderTest, introduce, make_node
+
+NAMES = ("north", "south", "east", "west", "coast")
+SIZE, OVERLAP = 120, 20
+MONEY = ("--currency", "EUR", "--low", "-1000000", "--high", "1000000", "--most", "1000", "--per-person", "2")
+
+
+@dataclass
+class Circle:
+    """Some nodes that know each other, each with accounts, and what their files say."""
+
+    nodes: list[NodeUnderTest]
+    held: list[list[Row]]
+
+    def allow(self, **limits: int) -> None:
+        for node in self.nodes:
+            others = [other.agency for other in self.nodes if other is not node]
+            told = [figure_rules(one, way, **limits) for one in others for way in ("incoming", "outgoing")]
+            node.write_rules(*told)
+
+    def ask(self, *more: object, count: int = 3) -> Outcome:
+        asks, *others = self.nodes[:count]
+        mandate = asks.home.with_name("mandate.toml")
+        whom = ("--with", ",".join(node.agency for node in others), "--data-set", "accounts", "--ask", "accounts")
+        return asks.accord("query", "totals", *whom, "--kind", "iban", "--mandate", mandate, "--yes", *more)
+
+    def told(self, *more: object, count: int = 3) -> dict[str, Any]:
+        outcome = self.ask(*more, "--json", count=count)
+        assert outcome.code == 0, outcome.err
+        result: dict[str, Any] = outcome.json
+        return result
+
+
+def expected(held: list[list[Row]], category: str, minimum: int = 1) -> dict[str, tuple[int, int, Decimal]]:
+    """Per category: agencies that contribute, their accounts, and what moved; of who has too few, nothing."""
+    found: dict[str, tuple[int, int, Decimal]] = defaultdict(lambda: (0, 0, Decimal()))
+    for rows in held:
+        moved: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        for row in rows:
+            if row.currency == "EUR":
+                moved[getattr(row, category)][row.account] += row.amount
+        for name, by in moved.items():
+            if len(by) >= minimum:
+                agencies, accounts, money = found[name]
+                found[name] = agencies + 1, accounts + len(by), money + sum(by.values())
+    return found
+
+
+def as_told(result: dict[str, Any]) -> dict[str, tuple[int, int, Decimal]]:
+    return {f["category"]: (f["contributors"], f["count"], Decimal(f["amount"] or 0)) for f in result["figures"]}
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
+    folder = tmp_path_factory.mktemp("circle")
+    nodes = [make_node(folder / name, name) for name in NAMES]
+    introduce(*nodes)
+    held = hold_accounts(tmp_path_factory.mktemp("accounts"), nodes, SIZE, OVERLAP)
+    with ExitStack() as stack:
+        for node in nodes:
+            stack.callback(node.stop)
+            node.serve()
+        yield Circle(nodes, held)
+
+
+def quarter(number: int) -> tuple[str, ...]:
+    """A condition on dates. Each test asks about its own: an overlapping total would be refused."""
+    first, last = 3 * number - 2, 3 * number
+    return ("--where", f"date>=2025-{first:02}-01", "--where", f"date<=2025-{last:02}-28")
+
+
+def by(column: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    return ("--by", column, *(part for word in words for part in ("--category", word)))
+
+
+def of_quarter(held: list[list[Row]], number: int) -> list[list[Row]]:
+    months = {f"2025-{month:02}" for month in range(3 * number - 2, 3 * number + 1)}
+    return [[row for row in rows if row.day[:7] in months] for rows in held]
+
+
+def test_sums_by_category_of_three_equal_the_files(circle: Circle) -> None:
+    circle.allow()
+    result = circle.told(*MONEY, *by("offence", OFFENCES), *quarter(1), "--minimum", "1")
+    found = expected(of_quarter(circle.held[:3], 1), "offence")
+    assert as_told(result) == {word: found[word] for word in OFFENCES}
+    assert [p["agency"] for p in result["participants"]] == ["north", "south", "east"]
+    assert all(figure["contributors"] == 3 for figure in result["figures"])
+
+
+def test_counts_of_five_equal_the_files(circle: Circle) -> None:
+    circle.allow()
+    euros = ("--where", "currency=EUR", "--most", "1000", "--per-person", "2", "--minimum", "1")
+    result = circle.told(*by("corridor", CORRIDORS), *quarter(2), *euros, count=5)
+    found = expected(of_quarter(circle.held, 2), "corridor")
+    assert {f["category"]: (f["contributors"], f["count"]) for f in result["figures"]} == {
+        word: (found[word][0], found[word][1] if found[word][0] >= 3 else None) for word in CORRIDORS
+    }
+
+
+def test_who_has_too_few_adds_nothing_and_below_three_nothing_is_opened(circle: Circle) -> None:
+    rows = of_quarter(circle.held[:3], 3)
+    sizes = {
+        word: sorted(len({r.account for r in held if r.currency == "EUR" and r.offence == word}) for held in rows)
+        for word in OFFENCES
+    }
+    minimum = min(counts[0] for counts in sizes.values()) + 1
+    assert any(counts[0] >= minimum for counts in sizes.values()), "expected some categories above, got none"
+    circle.allow()
+    result = circle.told(*MONEY, *by("offence", OFFENCES), *quarter(3), "--minimum", minimum)
+    for figure in result["figures"]:
+        contributors = sum(count >= minimum for count in sizes[figure["category"]])
+        assert figure["contributors"] == contributors
+        assert (figure["count"] is None) == (figure["amount"] is None) == (contributors < 3)
+
+
+def test_a_second_question_that_could_isolate_somebody_is_refused(circle: Circle) -> None:
+    circle.allow()
+    asked = (*MONEY, *by("offence", OFFENCES[:2]), *quarter(4), "--minimum", "1")
+    circle.told(*asked)
+    again = circle.told(*asked)
+    assert [f["contributors"] for f in again["figures"]] == [3, 3]
+    more = circle.ask(*asked, "--json", count=4)
+    assert (more.code, more.error["code"]) == (ExitCode.REFUSED_BY_OWN_RULES, "overlapping-total")
+
+
+def test_the_books_of_all_agree(circle: Circle) -> None:
+    rows = {node.agency: [r for r in node.ledger() if r.get("query") == "totals"] for node in circle.nodes[:3]}
+    sessions = {agency: {r["session"] for r in own if r["event"] == "completion"} for agency, own in rows.items()}
+    assert sessions["north"]
+    assert sessions["north"] == sessions["south"] == sessions["east"], [
+        (r["session"][:8], r["event"], r.get("reason")) for r in rows["south"] if r["session"] not in sessions["south"]
+    ]
+    for own in rows.values():
+        assert {r["session"] for r in own if r["event"] == "disclosure"} == sessions["north"]
+
+
+def test_contributors_keep_what_they_learn(circle: Circle) -> None:
+    results = sorted((circle.nodes[1].home / "results").glob("*.json"))
+    kept = [json.loads(path.read_text()) for path in results]
+    assert kept
+    assert all(figure.get("amount") is None for one in kept for figure in one["figures"])
+    assert any(figure["count"] for one in kept for figure in one["figures"])
+
+
+def test_without_one_of_them_there_is_no_total_and_its_name_is_told(circle: Circle) -> None:
+    circle.allow()
+    east = circle.nodes[2]
+    east.kill()
+    try:
+        outcome = circle.ask(*MONEY, "--minimum", "1", "--where", "date>=2026-01-01", "--json")
+        assert outcome.code != 0
+        assert "east" in outcome.error["message"]
+    finally:
+        east.serve()
+
+
+def test_explain_sends_nothing(circle: Circle) -> None:
+    circle.allow()
+    before = len(circle.nodes[1].ledger())
+    outcome = circle.ask(*MONEY, "--explain")
+    assert outcome.code == 0, outcome.err
+    assert "south (accounts), east (accounts)" in outcome.out
+    assert len(circle.nodes[1].ledger()) == before
