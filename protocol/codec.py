@@ -24,7 +24,6 @@ TEXT_BYTES: Final = 256
 REPEATED: Final = 64
 MAX_CATEGORIES: Final = 200
 _REPEATED: Final = {"categories": MAX_CATEGORIES, "values": MAX_CATEGORIES}
-MAX_PARTICIPANTS: Final = 32
 
 SIGNED: Final = frozenset(
     {

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.aggregate.terms import check_aggregate, check_answerable
-from protocol.codec import MAX_PARTICIPANTS
 from protocol.dst import COMMIT_COIN, COMMIT_SEED, COMMIT_SNAPSHOT, SESSION_CTX, SESSION_SALT
 from protocol.errors import (
     CommitmentError,
@@ -26,6 +25,7 @@ from protocol.errors import (
 from protocol.messages import (
     EPOCH_ID,
     MAX_LISTS,
+    MAX_PARTICIPANTS,
     PROTOCOL_VERSION,
     REVEALED,
     Accept,

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 PROTOCOL_VERSION: Final = 1
+MAX_PARTICIPANTS: Final = 32  # of one envelope
 MAX_LISTS: Final = 16  # of one envelope
 EPOCH_ID: Final = re.compile(r"[0-9a-f]{32}")  # 16 bytes
 

@@ -59,7 +59,7 @@ def show(explanation: Explanation, *, as_json: bool) -> None:
         title="Sizes, which both sides will know",
     )
     click.echo()
-    show_disclosure(explanation.disclosure, {learner: _who(explanation, learner) for learner in Learner})
+    show_disclosure(explanation.disclosure, _who(explanation))
 
 
 def show_disclosure(disclosure: Disclosure, who: Mapping[Learner, str]) -> None:
@@ -117,7 +117,7 @@ def require_terminal() -> None:
 def confirm(explanation: Explanation) -> None:
     """Show the short form and ask. Raises click.Abort where the operator says no."""
     learned = {
-        f"{_who(explanation, learner)}, learns": "; ".join(
+        f"{_who(explanation)[learner]}, learns": "; ".join(
             s.learns for s in explanation.disclosure.statements if s.learner is learner
         )
         for learner in (Learner.REQUESTER, Learner.RESPONDER)
@@ -179,13 +179,12 @@ def _figures(explanation: Explanation) -> dict[str, object]:
     return facts
 
 
-def _who(explanation: Explanation, learner: Learner) -> str:
-    names = {
+def _who(explanation: Explanation) -> dict[Learner, str]:
+    return {
         Learner.REQUESTER: "this node, the requester",
         Learner.RESPONDER: f"{explanation.request.partner}, the responder",
         Learner.NETWORK: "the network in between",
     }
-    return names[learner]
 
 
 def _seconds(seconds: float) -> str:

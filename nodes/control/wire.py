@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Final
 from nodes.error_table import ERRORS
 from nodes.errors import ControlError, NodeError
 from nodes.fields import NAME, Fields, parse_json
-from protocol.codec import MAX_PARTICIPANTS
 from protocol.errors import ProtocolError
-from protocol.messages import EPOCH_ID, REVEALED, Aggregate, Comparison, Filter, Query, Reveals
+from protocol.messages import EPOCH_ID, MAX_PARTICIPANTS, REVEALED, Aggregate, Comparison, Filter, Query, Reveals
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"

@@ -21,11 +21,10 @@ from nodes.state import FigureCost
 from nodes.totals.answering import check_declared
 from nodes.totals.cells import read_cells
 from nodes.totals.memory import check_overlap
-from protocol.codec import MAX_PARTICIPANTS
 from protocol.effects import Admission, Admit, Charge, Evidence, OwnCells, ReadCells, Rejection
 from protocol.handshake import MIN_CIRCLE
 from protocol.identifiers import KINDS
-from protocol.messages import MAX_LISTS, Aggregate, List, PacketType, Query, Reveals
+from protocol.messages import MAX_LISTS, MAX_PARTICIPANTS, Aggregate, List, PacketType, Query, Reveals
 from protocol.totals import Invited, TotalsRequester
 
 BETWEEN: Final = ", "  # agencies, in rows and results
