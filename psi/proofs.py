@@ -176,7 +176,7 @@ def prove_ranges(
         KeystreamError, PublicKeyError, ZeroScalarError.
 
     Security: constant time in values and randomness.
-    Cost: about 0.3 ms a bit to prove and 20 us to verify, on one portable core.
+    Cost: about 0.2 ms of CPU time a bit to prove, padding included, and 10 to 20 us to verify.
     Spec: docs/protocol.md, proofs and noise.
     """
     if memoryview(values).nbytes == 8 * len(bounds):
