@@ -54,13 +54,20 @@ class Demonstrated:
             raise DemoError(f"expected the partner to refuse `accord {arguments[0]}`, got exit code {done.returncode}")
         return str(json.loads(done.stderr)["error"]["code"])
 
+    def fails(self, *arguments: object) -> str:
+        """Run a command that must fail; return what it says."""
+        done = self._run(*arguments)
+        if done.returncode == 0:
+            raise DemoError(f"expected `accord {arguments[0]}` to fail, got an answer")
+        return str(json.loads(done.stderr)["error"]["message"])
+
     def _run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = [*ACCORD, "--home", str(self.home), *map(str, arguments), "--json"]
         return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603, our own command
 
 
 @contextmanager
-def served(node: Demonstrated) -> Iterator[None]:
+def served(node: Demonstrated) -> Iterator[subprocess.Popen[bytes]]:
     """Run a node in a process of its own; it ends with this block, whatever happens in it."""
     with node.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603, our own command
@@ -73,7 +80,7 @@ def served(node: Demonstrated) -> Iterator[None]:
         )
     try:
         _wait_until_ready(node, process)
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -1,4 +1,4 @@
-"""`accord demo`: two nodes on this machine answer real questions, and each answer is compared with the truth.
+"""`accord demo`: nodes on this machine answer real questions, and each answer is compared with the truth.
 
 Nothing is mocked: every step is a command that an operator would type, in a process of its own; the nodes meet over
 mutual TLS on loopback.
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import click
 
+from nodes.cli.demo_total import Circle, allow_totals
 from nodes.cli.figures import table
 from nodes.cli.output import print_facts, print_table
 from nodes.demonstration import Demonstrated, free_port, served
@@ -27,6 +28,7 @@ from nodes.home import Home, write_private
 
 NORTH: Final = "fiu-north"
 SOUTH: Final = "customs-south"
+THIRD: Final = "police-east"
 DATA_SET: Final = "persons"
 PEOPLE: Final = "people"
 PEOPLE_SIZE: Final = 300  # persons per agency whose names the second one writes in three scripts
@@ -99,27 +101,30 @@ def command(size: int, seed: int, keep: bool) -> None:
 
 
 def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
-    north, south = (Demonstrated(agency, folder / agency, free_port()) for agency in (NORTH, SOUTH))
+    north, south, third = (Demonstrated(agency, folder / agency, free_port()) for agency in (NORTH, SOUTH, THIRD))
+    agencies = ((north, "Financial Intelligence Unit North"), (south, "Customs South"), (third, "Police East"))
     _step(f"Two agencies that do not exist hold {size:,} persons each; a tenth of them are the same (seed {seed}).")
     exercise = north.accord("exercise", "generate", folder / "exercise", "--size", size, "--seed", seed)
     people = north.accord("exercise", "people", folder / "exercise", "--size", PEOPLE_SIZE, "--seed", seed)
-    accounts = north.accord("exercise", "accounts", folder / "exercise", "--size", ACCOUNTS_SIZE, "--seed", seed)
+    of_accounts = ("--size", ACCOUNTS_SIZE, "--seed", seed, "--agencies", len(agencies))
+    accounts = north.accord("exercise", "accounts", folder / "exercise", *of_accounts)
 
-    _step("Each agency makes its node: keys, certificate, configuration, ledger.")
-    for node, name in ((north, "Financial Intelligence Unit North"), (south, "Customs South")):
+    _step("Each agency makes its node, and so does a third one: keys, certificate, configuration, ledger.")
+    for node, name in agencies:
         address = f"127.0.0.1:{node.port}"
         node.accord("init", "--agency-id", node.agency, "--name", name, "--realm", "exercise", "--address", address)
 
     _step("They exchange partner files, and confirm the fingerprints as people would over the telephone.")
-    for node, other in ((north, south), (south, north)):
+    for node, _ in agencies:
         file = folder / f"{node.agency}.partner"
         fingerprint = node.accord("partner", "export", file)["fingerprint"]
-        other.accord("partner", "add", file, "--fingerprint", fingerprint)
+        for other in {north, south, third} - {node}:
+            other.accord("partner", "add", file, "--fingerprint", fingerprint)
         click.echo(f"   {node.agency}: {fingerprint}")
 
     _step("Each imports its own records; from here on they are encrypted on its disk.")
     for data_set, made in ((DATA_SET, exercise), (PEOPLE, people), (ACCOUNTS, accounts)):
-        for node, files in zip((north, south), made["agencies"], strict=True):
+        for (node, _), files in zip(agencies, made["agencies"], strict=False):  # the third holds accounts alone
             report = node.accord("registry", "import", data_set, files["records"], "--mapping", files["mapping"])
             click.echo(f"   {node.agency}: {report['records']:,} records of {data_set}")
 
@@ -130,6 +135,8 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
     ):
         rules = _RULES.format(direction=direction, partner=partner, answers=answers)
         write_private(Home(node.home).rules_file, rules.encode())
+    write_private(Home(third.home).rules_file, b"")
+    allow_totals(north, south, third)
     mandate = folder / "mandate.toml"
     write_private(mandate, _MANDATE.encode())
 
@@ -155,8 +162,12 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
 
     _ask_for_figures(north, mandate, Path(accounts["truth"]))
 
-    _step("Both ledgers are verified: who asked whom what, when and why, and what left.")
-    for node in (north, south):
+    _step(f"{NORTH} asks {SOUTH} and {THIRD}: how much {CURRENCY} did all three of us see, by offence?")
+    records = tuple(Path(files["records"]) for files in accounts["agencies"])
+    Circle(north, south, third, mandate, records).show()
+
+    _step("The ledgers are verified: who asked whom what, when and why, and what left.")
+    for node, _ in agencies:
         head = node.accord("ledger", "verify")
         click.echo(f"   {node.agency}: {head['rows']} rows, head {head['head'][:16]}")
 

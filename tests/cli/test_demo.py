@@ -35,6 +35,8 @@ def test_it_answers_and_leaves_nothing(tmp_path: Path) -> None:
     assert "3 of 5 corridors are told, each as it is in truth" in done.out
     assert "FRA-MMR\tbelow threshold" in done.out
     assert "customs-south refuses (refused)" in done.out
+    assert "Each is the sum over all three agencies' records." in done.out
+    assert "police-east is killed, and the question is asked again. No total: police-east: expected" in done.out
     assert "backend" in done.out
     assert list(tmp_path.iterdir()) == []
     assert nodes_in(tmp_path) == []
