@@ -174,7 +174,7 @@ class ResponderHost(CaseFile):
         told = self._telling is not None or self._total is not None
         figures = FigureCost(effect.epsilon_millis, effect.exact) if told else None
         if self._total is not None:
-            self.node.state.remember_total(self.reservation, self.asked, self.node.now_ms())
+            self.node.state.remember_total(self.reservation, self.facts.snapshot, self.asked, self.node.now_ms())
         self.node.state.charge(self.reservation, effect.elements, self.node.now_ms(), figures)
         more = asdict(figures) if figures is not None else {}
         self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex(), **more)

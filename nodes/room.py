@@ -24,6 +24,8 @@ class Room:
         Raises:
             StorageError: with what others were promised and have not spooled yet, they would not fit.
         """
+        if count_bytes > spools.limit_bytes:
+            raise StorageError(f"expected a session to spool at most {spools.limit_bytes} bytes, got {count_bytes}")
         with self._lock:
             others = ((other, promised) for other, promised in self._promised_bytes.items() if other is not spools)
             owed_bytes = sum(max(promised - other.used_bytes, 0) for other, promised in others)

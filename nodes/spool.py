@@ -184,6 +184,11 @@ class Spools:
         """On disk, of all spools together."""
         return self._quota.used_bytes
 
+    @property
+    def limit_bytes(self) -> int:
+        """What all spools together may take."""
+        return self._quota.limit_bytes
+
     def lend(self, name: SpoolName, row_bytes: int, source: RowSource) -> None:
         """Let sorted rows that this node keeps elsewhere be read as a spool. The lender closes them, later."""
         self._lent[name] = (row_bytes, source)

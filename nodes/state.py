@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS figure_charges (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS figure_charges_by_day ON figure_charges (day, partner, data_set);
 CREATE TABLE IF NOT EXISTS totals (
-    session BLOB PRIMARY KEY, day INTEGER NOT NULL, envelope BLOB NOT NULL
+    session BLOB PRIMARY KEY, day INTEGER NOT NULL, snapshot TEXT NOT NULL, envelope BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
@@ -181,17 +181,17 @@ class State:
         with self._database.reading() as connection:
             return self._used_figures(connection, partner, data_set, now_ms // DAY_MS - period_days + 1)
 
-    def remember_total(self, session: bytes, envelope: bytes, now_ms: int) -> None:
-        """Remember a question for a total from before its first partial decryption leaves."""
+    def remember_total(self, session: bytes, snapshot: str, envelope: bytes, now_ms: int) -> None:
+        """Remember a question for a total and the version of own records, before a partial decryption leaves."""
         with self._at(now_ms) as connection:
-            connection.execute("INSERT INTO totals VALUES (?, ?, ?)", (session, now_ms // DAY_MS, envelope))
+            values = (session, now_ms // DAY_MS, snapshot, envelope)
+            connection.execute("INSERT INTO totals VALUES (?, ?, ?, ?)", values)
 
-    def totals_answered(self, period_days: int, now_ms: int) -> tuple[bytes, ...]:
-        """Return the envelopes of the totals answered in the period that ends today."""
+    def totals_answered(self, period_days: int, now_ms: int) -> tuple[tuple[bytes, str], ...]:
+        """Return envelope and snapshot of the totals answered in the period that ends today."""
         with self._database.reading() as connection:
             first_day = now_ms // DAY_MS - period_days + 1
-            rows = connection.execute("SELECT envelope FROM totals WHERE day >= ?", (first_day,)).fetchall()
-        return tuple(envelope for (envelope,) in rows)
+            return tuple(connection.execute("SELECT envelope, snapshot FROM totals WHERE day >= ?", (first_day,)))
 
     def charge(self, session: bytes, elements: int, now_ms: int, figures: FigureCost | None = None) -> None:
         """Turn a reservation into a charge, durably, before anything that depends on the data set leaves.

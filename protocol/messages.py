@@ -239,7 +239,10 @@ class Envelope:
 
     def participant(self, role: Role) -> Participant:
         """The first participant in `role`. Raises LookupError where there is none."""
-        return next(p for p in self.participants if p.role == role)
+        found = next((p for p in self.participants if p.role == role), None)
+        if found is None:
+            raise LookupError(f"expected a participant in the role {role.value}, got none")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class TotalsSession:
         self._snapshot: Snapshot | None = None
 
     def admit(self, effect: Admit, reserve: Callable[[], None], opened: Callable[[], Snapshot]) -> Admission:
-        """Set budget aside, see what was told before, then look at records.
+        """Set budget aside, then look at records and at what was told of them before.
 
         Args:
             reserve: sets the cells of the day's budget aside, under the envelope's digest.
@@ -50,13 +50,13 @@ class TotalsSession:
         envelope, state, now_ms = effect.envelope, self._node.state, self._node.now_ms()
         data_set = envelope.data_set_of(self._node.config.agency_id)
         check_columns(self._aggregate)
-        check_overlap(state, envelope, self._limits.period_days, now_ms)
         reserve()
         state.reserve_figures(
             effect.envelope_digest, self._partner, data_set, self.cost, budget_of(self._limits), now_ms
         )
         self._snapshot = snapshot = opened()
         check_declared(snapshot, envelope)
+        check_overlap(state, envelope, str(snapshot.version), self.terms, self._limits.period_days, now_ms)
         self._kinds = tuple(entry.kind for entry in envelope.lists)
         return Admission((), snapshot.root, terms=self.terms)
 

@@ -167,7 +167,7 @@ class TotalsHost(CaseFile):
             to_all=request.to_all,
         )
         check_declared(snapshot, session.envelope)
-        check_overlap(node.state, session.envelope, limits.period_days, now_ms)
+        check_overlap(node.state, session.envelope, self.facts.snapshot, terms, limits.period_days, now_ms)
         self.cost = cost_of(self.aggregate, terms)
         for (agency, asked), obligations in zip(request.invited, allowed, strict=True):
             self._set_aside(question.nonce, agency, request.account(agency, asked), obligations)
@@ -202,7 +202,7 @@ class TotalsHost(CaseFile):
     def charge(self, effect: Charge) -> None:
         """Own records are in the total too: remember the question, charge, and write it down."""
         state, now_ms = self.node.state, self.node.now_ms()
-        state.remember_total(bytes.fromhex(self.facts.session), self.asked, now_ms)
+        state.remember_total(bytes.fromhex(self.facts.session), self.facts.snapshot, self.asked, now_ms)
         figures = FigureCost(effect.epsilon_millis, effect.exact)
         for reservation in self._reservations:
             state.charge(reservation, effect.elements, now_ms, figures)

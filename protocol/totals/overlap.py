@@ -20,15 +20,18 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def conflicts(asked: Envelope, answered: Envelope) -> bool:
     """Whether `asked` must be refused because `answered`, a checked envelope of totals, was answered before.
 
-    The same question of the same participants may be asked again: its answer is the same but for the noise, for which
-    budgets are. Another one conflicts unless both certainly speak of different records or cells.
+    The same question of the same participants does not conflict: over the same records its answer is the same but for
+    the noise, for which budgets are; over other records, see `same_question`. Another one conflicts unless both
+    certainly speak of different records or cells.
     """
-    if _same_question(asked, answered):
+    if same_question(asked, answered):
         return False
     return _may_share_records(Plan.of(asked).aggregate, Plan.of(answered).aggregate)
 
 
-def _same_question(a: Envelope, b: Envelope) -> bool:
+def same_question(a: Envelope, b: Envelope) -> bool:
+    """Whether two questions ask the same participants for the same figures."""
+
     def who(envelope: Envelope) -> list[tuple[str, str, bytes]]:
         return [(p.agency, p.data_set, p.signing_key) for p in envelope.participants]
 
