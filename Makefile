@@ -24,10 +24,6 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	touch $@
 
-$(VENV)/.bench: requirements/bench.lock dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
-	touch $@
-
 $(VENV)/.native: $(VENV)/.runtime requirements/build.lock $(NATIVE) pyproject.toml
 	@command -v cargo >/dev/null || { echo "accord needs Rust $(RUST) or newer (cargo): see https://rustup.rs"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.lock
@@ -57,7 +53,7 @@ proto: dev ## regenerate the wire schema's Python code
 vectors: dev ## check the committed test vectors against their published sources
 	$(BIN)/python -m pytest tests/vectors
 
-bench: $(VENV)/.bench ## the full benchmark, written to benchmarks/results
+bench: dev ## the full benchmark, written to benchmarks/results
 	$(BIN)/python -m benchmarks.core
 	$(BIN)/python -m benchmarks.query
 	$(BIN)/python -m benchmarks.peers
@@ -75,7 +71,7 @@ wheel: dev ## the distribution, as an agency would install it
 	$(BIN)/maturin build --release --locked --out dist
 
 lock: dev ## refresh the hashed locks
-	for extra in "" build bench dev; do \
+	for extra in "" build dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --no-header --python-version 3.11 $${extra:+--extra $$extra} pyproject.toml \
 	    -o requirements/$${extra:-runtime}.lock; done

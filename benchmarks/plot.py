@@ -97,7 +97,7 @@ def draw(document: dict[str, Any], series: list[Series], folder: Path) -> list[P
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
-        raise BenchmarkError("expected matplotlib: install the extra `bench`") from None
+        raise BenchmarkError("expected matplotlib: install the extra `plot`") from None
     mpl.rcParams |= {"svg.hashsalt": "accord", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()

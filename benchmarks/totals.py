@@ -262,7 +262,7 @@ def draw(folder: Path) -> list[Path]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
-        raise BenchmarkError("expected matplotlib: install the extra `bench`") from None
+        raise BenchmarkError("expected matplotlib: install the extra `plot`") from None
     documents = [results.read(path) for path in sorted(folder.glob("totals-*.json"))]
     if len(documents) < 2:
         raise BenchmarkError(f"{folder.name}: expected results of two sizes or more, got {len(documents)}")
