@@ -249,8 +249,8 @@ _SECOND_RUN: Final = (
     "stated time, each for itself."
 )
 _UNFAIR: Final = (
-    "Whoever stops in between may have seen counts that others have not; no value is opened then. How many contribute "
-    "to a category is told without noise."
+    "Whoever stops in between may have seen counts, and sums where these are for all, that others have not. How many "
+    "contribute to a category is told without noise, and is in no budget."
 )
 _LATER_ALL: Final = (
     "Every participant keeps every contribution, encrypted: with a quantum computer later it could read them one by "
