@@ -103,15 +103,10 @@ class RequesterHost(CaseFile):
 
     def __init__(self, node: Node, partner: Partner, request: Request) -> None:
         super().__init__(node, partner.file.agency_id)
-        basis = request.mandate.legal_basis
         self.request = request
-        self.facts = replace(
-            self.facts,
-            operator=request.operator,
-            purpose=basis.purpose,
-            instrument=basis.instrument,
-            reference=basis.reference,
-            case_reference=basis.case_reference,
+        self.know_basis(
+            request.operator,
+            request.mandate.legal_basis,
             query=request.query.value,
             reveals=request.reveals.value,
             data_set=request.asked,

@@ -163,14 +163,9 @@ class CaseFile:
 
     def know(self, envelope: Envelope) -> None:
         """From now on, rows tell what was asked."""
-        basis = envelope.legal_basis
-        self.facts = replace(
-            self.facts,
-            operator=envelope.operator,
-            purpose=basis.purpose,
-            instrument=basis.instrument,
-            reference=basis.reference,
-            case_reference=basis.case_reference,
+        self.know_basis(
+            envelope.operator,
+            envelope.legal_basis,
             query=asked_as(envelope),
             epoch=envelope.epoch,
             release=envelope.release,
@@ -178,6 +173,18 @@ class CaseFile:
             data_set=envelope.data_set_of(self.node.config.agency_id),
             kinds=tuple(entry.kind for entry in envelope.lists),
             figures=described(envelope.aggregate, envelope.query) if envelope.aggregate is not None else "",
+        )
+
+    def know_basis(self, operator: str, basis: LegalBasis, **facts: Any) -> None:
+        """From now on, rows tell who asks on which legal basis, and these facts."""
+        self.facts = replace(
+            self.facts,
+            operator=operator,
+            purpose=basis.purpose,
+            instrument=basis.instrument,
+            reference=basis.reference,
+            case_reference=basis.case_reference,
+            **facts,
         )
 
     def know_less(self) -> None:

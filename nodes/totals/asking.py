@@ -101,19 +101,14 @@ class TotalsHost(CaseFile):
 
     def __init__(self, node: Node, request: TotalsRequest) -> None:
         super().__init__(node, BETWEEN.join(request.agencies))
-        basis = request.mandate.legal_basis
         self.request = request
         self.aggregate = request.aggregate
         self.cost = FigureCost(0, 0)
         self._limits: AggregateLimits | None = None
         self._reservations: list[bytes] = []
-        self.facts = replace(
-            self.facts,
-            operator=request.operator,
-            purpose=basis.purpose,
-            instrument=basis.instrument,
-            reference=basis.reference,
-            case_reference=basis.case_reference,
+        self.know_basis(
+            request.operator,
+            request.mandate.legal_basis,
             query=Query.TOTALS.value,
             reveals=Reveals.TOTALS.value,
             data_set=request.data_set,
