@@ -23,7 +23,7 @@ from nodes.policy import Facts
 from nodes.registry import Snapshot
 from nodes.spool import Spools
 from nodes.state import FigureCost
-from nodes.totals.answering import TotalsSession
+from nodes.totals.answering import TotalsSession, cells_of
 from protocol.effects import (
     Admission,
     Admit,
@@ -103,7 +103,7 @@ class ResponderHost(CaseFile):
         elements = sum(entry.size for entry in envelope.lists)
         reserve = partial(self.reserve, effect.envelope_digest, data_set, elements, per_day)
         if envelope.query == Query.TOTALS and envelope.aggregate is not None:
-            cells = max(1, len(envelope.aggregate.categories))
+            cells = cells_of(envelope.aggregate)
             reserve = partial(self.reserve, effect.envelope_digest, data_set, cells, per_day)
             self._total = TotalsSession(node, self.partner, envelope.aggregate, obligations)
             return self._total.admit(effect, reserve, partial(self._open_data_set, envelope, data_set))
@@ -161,9 +161,11 @@ class ResponderHost(CaseFile):
             raise error(f"expected at most {limit} elements in a list, got {max(sizes)}")
 
     def _refuse(self, told: Reason, truth: NodeError | str) -> Rejection:
-        telling = self._telling
-        if telling is not None and telling.refusal_charged:
-            elements = sum(entry.size for entry in self.envelope.lists) if self.envelope is not None else 0
+        telling = self._telling or self._total
+        aggregate = self.envelope.aggregate if self.envelope is not None else None
+        if self.envelope is not None and aggregate is not None and telling is not None and telling.refusal_charged:
+            asked = sum(entry.size for entry in self.envelope.lists)
+            elements = cells_of(aggregate) if self._total is not None else asked
             self.record_decision(truth, charged=elements, **asdict(telling.cost))
         else:
             self.record_decision(truth)

@@ -181,7 +181,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     ("PERMISSION_DENIED", ExitCode.REFUSED_BY_OWN_RULES): {
         "rejected": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
         "hit-not-confirmed": "Have an operator check the hit, then `accord hits confirm` it, or leave it out.",
-        "overlapping-total": "Ask the same question of the same agencies again, or wait: rules.toml says how long.",
+        "overlapping-total": "Ask about other records or categories, or wait: rules.toml says how long (period_days).",
         "refused-by-own-rules": "`accord ledger show` has the reason; ask whoever answers for rules.toml.",
     },
     ("RESOURCE_EXHAUSTED", ExitCode.REFUSED_BY_OWN_RULES): {

@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS figure_charges (
     epsilon_millis INTEGER NOT NULL, exact INTEGER NOT NULL, charged INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS figure_charges_by_day ON figure_charges (day, partner, data_set);
-CREATE TABLE IF NOT EXISTS totals (
+CREATE TABLE IF NOT EXISTS totals_told (
     session BLOB PRIMARY KEY, day INTEGER NOT NULL, snapshot TEXT NOT NULL, envelope BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -185,13 +185,13 @@ class State:
         """Remember a question for a total and the version of own records, before a partial decryption leaves."""
         with self._at(now_ms) as connection:
             values = (session, now_ms // DAY_MS, snapshot, envelope)
-            connection.execute("INSERT INTO totals VALUES (?, ?, ?, ?)", values)
+            connection.execute("INSERT INTO totals_told VALUES (?, ?, ?, ?)", values)
 
     def totals_answered(self, period_days: int, now_ms: int) -> tuple[tuple[bytes, str], ...]:
         """Return envelope and snapshot of the totals answered in the period that ends today."""
         with self._database.reading() as connection:
             first_day = now_ms // DAY_MS - period_days + 1
-            return tuple(connection.execute("SELECT envelope, snapshot FROM totals WHERE day >= ?", (first_day,)))
+            return tuple(connection.execute("SELECT envelope, snapshot FROM totals_told WHERE day >= ?", (first_day,)))
 
     def charge(self, session: bytes, elements: int, now_ms: int, figures: FigureCost | None = None) -> None:
         """Turn a reservation into a charge, durably, before anything that depends on the data set leaves.
@@ -312,7 +312,7 @@ class State:
             connection.execute("DELETE FROM nonces WHERE expires_ms < ?", (now_ms - CLOCK_STEP_MS,))
             connection.execute("DELETE FROM budgets WHERE day < ?", (now_ms // DAY_MS - 1,))
             connection.execute("DELETE FROM figure_charges WHERE day < ?", (now_ms // DAY_MS - FIGURE_MEMORY_DAYS,))
-            connection.execute("DELETE FROM totals WHERE day < ?", (now_ms // DAY_MS - FIGURE_MEMORY_DAYS,))
+            connection.execute("DELETE FROM totals_told WHERE day < ?", (now_ms // DAY_MS - FIGURE_MEMORY_DAYS,))
             connection.execute("DELETE FROM seeds WHERE consumed_ms < ?", (now_ms - SEED_MEMORY_MS,))
             yield connection
 

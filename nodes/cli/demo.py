@@ -81,12 +81,12 @@ not_after = 2099-12-31T00:00:00Z
 """
 
 
-@click.command(short_help="Two nodes on this machine answer real questions.")
+@click.command(short_help="Nodes on this machine answer real questions.")
 @click.option("--size", type=click.IntRange(1), default=20_000, show_default=True, help="Persons per agency.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same persons.")
 @click.option("--keep", is_flag=True, help="Keep the folder with both nodes.")
 def command(size: int, seed: int, keep: bool) -> None:
-    """Make two synthetic agencies, let their nodes meet, ask, and compare the answers with the truth."""
+    """Make synthetic agencies, let their nodes meet, ask, and compare the answers with the truth."""
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the nodes end with this process
     with ExitStack() as stack:

@@ -98,7 +98,9 @@ def totals_facts(explanation: TotalsExplanation) -> dict[str, object]:
     }
     if terms is not None and cost is not None:
         noise = f"epsilon {terms.epsilon_millis / 1000:g} for each figure" if terms.epsilon_millis else "none"
-        facts["own part"] = f"from {terms.minimum} identifiers on, else nothing; noise: {noise}"
+        facts["own part"] = (
+            f"from {terms.minimum * request.aggregate.per_person} identifiers on, else nothing; noise: {noise}"
+        )
         facts["own figures"] = "; ".join(
             f"{agency}: then {left.exact:,} exact answers left" if cost.exact
             else f"{agency}: then epsilon {left.epsilon_millis / 1000:g} left"

@@ -12,7 +12,7 @@ import click
 
 from nodes.cli.asking import check_options, move, print_whole, put, question_options
 from nodes.cli.output import print_facts, print_table
-from nodes.cli.plot import check_plot, draw
+from nodes.cli.plot import SUPPRESSED, check_plot, draw
 from nodes.control.wire import QueryOrder
 from nodes.errors import QuestionError
 from nodes.home import Home
@@ -21,7 +21,6 @@ from protocol.messages import Aggregate, Comparison, Filter, Reveals
 
 DEFAULT_MINIMUM: Final = 10
 TESTS: Final = {"=": Comparison.ONE_OF, ">=": Comparison.FROM, "<=": Comparison.UNTIL}
-SUPPRESSED: Final = "below threshold"
 _CONDITION: Final = re.compile(r"([a-z-]+)(>=|<=|=)(.+)")
 _EPSILON: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 

@@ -115,7 +115,7 @@ def show(
             row
             for row in _open(home, copy).entries()
             if (event is None or row.get("event") == event)
-            and (partner is None or row.get("partner") == partner)
+            and (partner is None or partner in str(row.get("partner", "")).split(", "))
             and (session is None or str(row.get("session", "")).startswith(session))
         ),
         maxlen=last,

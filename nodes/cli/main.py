@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "backup": "Copy this node into one encrypted file, or back from it.",
     "doctor": "Check this node and say what to repair.",
     "completion": "Print a shell's completion script.",
-    "demo": "Two nodes on this machine answer real questions.",
+    "demo": "Nodes on this machine answer real questions.",
     "bench": "Measure this machine (source checkout only).",
 }
 

@@ -16,6 +16,7 @@ from nodes.home import create_private, removed_on_error
 FORMATS: Final = (".png", ".svg")
 INCHES_PER_CATEGORY: Final = 0.35
 SUPPRESSED: Final = "below threshold"
+NOT_OPENED: Final = "not opened"  # of a total
 
 
 def check_plot(path: Path) -> None:
@@ -36,7 +37,7 @@ def draw(summary: dict[str, Any], path: Path) -> None:
     """Draw the figures of a result: sums where there are some, counts otherwise.
 
     Args:
-        summary: as `nodes.aggregates.results` writes it.
+        summary: as `nodes.aggregates.results` or `nodes.totals.results` writes it.
         path: see `check_plot`.
 
     Raises:
@@ -46,17 +47,18 @@ def draw(summary: dict[str, Any], path: Path) -> None:
     asked, noise = summary["aggregate"], summary["noise"]
     name = "amount" if asked["value"] else "count"
     labels = [figure["category"] or summary["partner"] for figure in summary["figures"]]
-    values = [float(figure[name]) if figure["count"] is not None else 0.0 for figure in summary["figures"]]
-    widths = [float(noise[name]) if noise and f["count"] is not None else 0.0 for f in summary["figures"]]
+    values = [float(figure[name]) if figure[name] is not None else 0.0 for figure in summary["figures"]]
+    widths = [float(noise[name]) if noise and f[name] is not None else 0.0 for f in summary["figures"]]
+    counted, missing = ("identifiers", NOT_OPENED) if "participants" in summary else ("shared identifiers", SUPPRESSED)
     picture = figure_class(figsize=(8, 1.6 + INCHES_PER_CATEGORY * len(labels)), layout="constrained")
     axes = picture.subplots()
     axes.barh(labels, values, xerr=widths if noise else None, capsize=3, color="#4878a8")
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
     for place, figure in enumerate(summary["figures"]):
-        if figure["count"] is None:
-            axes.annotate(f" {SUPPRESSED}", (0, place), va="center", color="#808080")
-    axes.set_xlabel(f"sum in {asked['currency']}" if asked["value"] else "shared identifiers")
+        if figure[name] is None:
+            axes.annotate(f" {missing}", (0, place), va="center", color="#808080")
+    axes.set_xlabel(f"sum in {asked['currency']}" if asked["value"] else counted)
     axes.set_title(f"{summary['partner']}, {summary['asked']}" + ("; bars of noise: 95 of 100" if noise else ""))
     create_private(path)
     with removed_on_error(path):

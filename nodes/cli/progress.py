@@ -47,6 +47,8 @@ def _describe(moment: dict[str, Any], phase_seconds: float) -> str:
     if done and phase_seconds > 0:
         rate = done / phase_seconds
         text += f", {rate:,.0f}/s, {_duration((total - done) / rate)} left"
+    if moment["waiting_for"]:
+        text += f", waiting for {', '.join(moment['waiting_for'])}"
     mebibytes = (moment["sent_bytes"] + moment["received_bytes"]) / 2**20
     return f"{text}, {mebibytes:.1f} MiB, {_duration(moment['seconds'])}"
 

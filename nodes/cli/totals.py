@@ -19,7 +19,7 @@ from nodes.cli.figures import (
     session_facts,
 )
 from nodes.cli.output import print_facts, print_json, print_table
-from nodes.cli.plot import check_plot, draw
+from nodes.cli.plot import NOT_OPENED, check_plot, draw
 from nodes.cli.progress import ProgressLine
 from nodes.control.wire import TotalsOrder
 from nodes.errors import QuestionError
@@ -27,8 +27,7 @@ from nodes.home import Home
 from nodes.mandate import Mandate
 from protocol.messages import Aggregate
 
-DEFAULT_MOST: Final = 1_000_000
-NOT_OPENED: Final = "not opened"
+DEFAULT_MOST: Final = 100_000
 
 
 @click.command("totals")
@@ -132,7 +131,9 @@ def _confirmed(
     explanation = explain_totals(home, node.config, node.identity, request, now_ms())
     facts = explaining.totals_facts(explanation)
     if not only_explain:
-        print_facts(facts, err=True)
+        explanation.enforce()
+        learned = {explaining.TOTALS_WHO[s.learner]: s.learns for s in explanation.disclosure.statements}
+        print_facts({**facts, **{f"{who}, learns": what for who, what in learned.items()}}, err=True)
         click.confirm("\nSend this question?", abort=True, err=True)
         return True
     if as_json:
@@ -163,8 +164,8 @@ def _show(summary: dict[str, Any], output: Path | None, plot: Path | None, *, as
     print_table(
         ("agency", "data set", "contributes from", "rounding", "epsilon"),
         [
-            (p["agency"], p["data_set"] or summary["data_set"], p["minimum"], p["rounding"] or "none",
-             f"{p['epsilon_millis'] / 1000:g}" if p["epsilon_millis"] else "none")
+            (p["agency"], p["data_set"] or summary["data_set"], p["minimum"] * asked["per_person"],
+             p["rounding"] or "none", f"{p['epsilon_millis'] / 1000:g}" if p["epsilon_millis"] else "none")
             for p in summary["participants"]
         ],
         title="Terms of each agency; a part that is too small is added as nothing, and nobody can tell",

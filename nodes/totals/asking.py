@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nodes.aggregates.reading import check_asked
+from nodes.aggregates.reading import AggregateReader, check_asked
 from nodes.aggregates.terms import as_asked, budget_of, cost_of, described, limits_of, own_terms
 from nodes.asking import new_question
 from nodes.casefile import AnsweredQuestion, CaseFile
@@ -18,7 +18,7 @@ from nodes.node import Node, fresh_secrets, peer
 from nodes.policy import AggregateLimits, Direction, Facts, Obligations
 from nodes.registry import Snapshot
 from nodes.state import FigureCost
-from nodes.totals.answering import check_declared
+from nodes.totals.answering import cells_of, check_declared
 from nodes.totals.cells import read_cells
 from nodes.totals.memory import check_overlap
 from protocol.effects import Admission, Admit, Charge, Evidence, OwnCells, ReadCells, Rejection
@@ -27,7 +27,7 @@ from protocol.identifiers import KINDS
 from protocol.messages import MAX_LISTS, MAX_PARTICIPANTS, Aggregate, List, PacketType, Query, Reveals
 from protocol.totals import Invited, TotalsRequester
 
-BETWEEN: Final = ", "  # agencies, in rows and results
+MAX_NAMES_BYTES: Final = 200  # of a line in rows and results; the signed envelope has all names
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,12 @@ class TotalsHost(CaseFile):
     """Carries out the effects of a session that asks for a total."""
 
     def __init__(self, node: Node, request: TotalsRequest) -> None:
-        super().__init__(node, BETWEEN.join(request.agencies))
+        super().__init__(node, in_a_line(request.agencies))
         self.request = request
         self.aggregate = request.aggregate
         self.cost = FigureCost(0, 0)
         self._limits: AggregateLimits | None = None
+        self._reader: AggregateReader | None = None
         self._reservations: list[bytes] = []
         self.know_basis(
             request.operator,
@@ -162,6 +163,7 @@ class TotalsHost(CaseFile):
             to_all=request.to_all,
         )
         check_declared(snapshot, session.envelope)
+        self._reader = AggregateReader(snapshot, kinds, self.aggregate)
         check_overlap(node.state, session.envelope, self.facts.snapshot, terms, limits.period_days, now_ms)
         self.cost = cost_of(self.aggregate, terms)
         for (agency, asked), obligations in zip(request.invited, allowed, strict=True):
@@ -172,7 +174,7 @@ class TotalsHost(CaseFile):
     @property
     def cells(self) -> int:
         """How many cells the question has."""
-        return max(1, len(self.aggregate.categories))
+        return cells_of(self.aggregate)
 
     def _set_aside(self, nonce: bytes, agency: str, budget: str, obligations: Obligations) -> None:
         state, now_ms = self.node.state, self.node.now_ms()
@@ -190,9 +192,10 @@ class TotalsHost(CaseFile):
             self.record(Event.REQUEST_SENT)
 
     def read_cells(self, effect: ReadCells) -> OwnCells:  # noqa: ARG002, there is one question
-        if self.snapshot is None or self._limits is None:
+        if self.snapshot is None or self._limits is None or self._reader is None:
             raise StorageError("expected an open snapshot, got a read before")
-        return read_cells(self.snapshot, self.facts.kinds, self.aggregate, self._limits.max_share_percent)
+        share = self._limits.max_share_percent
+        return read_cells(self._reader, self.snapshot, self.facts.kinds, self.aggregate, share)
 
     def charge(self, effect: Charge) -> None:
         """Own records are in the total too: remember the question, charge, and write it down."""
@@ -220,10 +223,16 @@ class TotalsHost(CaseFile):
         return AnsweredQuestion(
             asked_by=self.node.config.agency_id,
             operator=self.request.operator,
-            asked=BETWEEN.join(f"{agency}:{data_set}" for agency, data_set in self.request.invited),
+            asked=in_a_line(tuple(sorted({data_set for _, data_set in self.request.invited}))),
             data_set=self.request.data_set,
             legal_basis=self.request.mandate.legal_basis,
         )
+
+
+def in_a_line(names: tuple[str, ...]) -> str:
+    """Names for people, with commas between; how many where they do not fit."""
+    line = ", ".join(names)
+    return line if len(line.encode()) <= MAX_NAMES_BYTES else f"{len(names)} agencies"
 
 
 def strictest(allowed: Iterable[Obligations]) -> tuple[Obligations, AggregateLimits]:

@@ -14,25 +14,24 @@ from protocol.aggregate.jobs import in_units
 from protocol.effects import OwnCells, ReadValues
 from protocol.messages import Aggregate
 
-NO_DOMINANCE: Final = 100  # per cent of a cell
+PER_CENT: Final = 100
 
 
-def read_cells(snapshot: Snapshot, kinds: Sequence[str], aggregate: Aggregate, max_share_percent: int) -> OwnCells:
+def read_cells(
+    reader: AggregateReader, snapshot: Snapshot, kinds: Sequence[str], aggregate: Aggregate, max_share_percent: int
+) -> OwnCells:
     """Add up own records.
 
     Args:
+        reader: of these records, made before the question was accepted.
         snapshot: own, kept open by the caller.
         kinds: identifier kinds, as the envelope lists them.
         aggregate: of the envelope.
         max_share_percent: a cell of which one identifier holds more, of the values without their signs, is withheld:
             whoever knows that identifier's part would know it of this agency. 100 withholds none.
 
-    Raises:
-        AggregateError: see `AggregateReader`.
-
     Cost: as a count over these records.
     """
-    reader = AggregateReader(snapshot, kinds, aggregate)
     cells = max(1, len(aggregate.categories))
     records, values, moved, most = (np.zeros(cells, np.int64) for _ in range(4))
     for number, kind in enumerate(kinds):
@@ -46,6 +45,6 @@ def read_cells(snapshot: Snapshot, kinds: Sequence[str], aggregate: Aggregate, m
                 values += units.sum(axis=0)
                 moved += np.abs(units).sum(axis=0)
                 most = np.maximum(most, np.abs(units).max(axis=0, initial=0))
-    dominated = most * NO_DOMINANCE > moved * max_share_percent
+    dominated = most * PER_CENT > moved * max_share_percent
     withheld = tuple(map(bool, dominated)) if aggregate.value else (False,) * cells
     return OwnCells(tuple(records.tolist()), tuple(values.tolist()) if aggregate.value else (), withheld)

@@ -25,6 +25,6 @@ def check_overlap(state: State, asked: Envelope, snapshot: str, terms: Terms, pe
         tells_changes = same_question(asked, answered) and snapshot != before and not terms.epsilon_millis
         if tells_changes or conflicts(asked, answered):
             raise OverlappingTotalError(
-                f"expected a question unlike those of the last {period_days} days, or the same again, got one that "
-                "overlaps with another"
+                f"expected a total over other records or categories than those of the last {period_days} days, got one "
+                "that overlaps"
             )

@@ -16,7 +16,7 @@ from nodes.totals.asking import TotalsHost, TotalsRequest
 from nodes.totals.results import write_totals
 from nodes.totals.star import StarRunner
 from protocol.effects import Totals
-from protocol.errors import ConnectionLostError
+from protocol.errors import CancelledError, ConnectionLostError
 from protocol.messages import Role
 from protocol.totals import TotalsRequester
 
@@ -63,6 +63,8 @@ class TotalsQuery(Drive):
             for agency in self._request.agencies:
                 try:
                     links[agency] = await self._connect(stack, node.book.by_agency(agency))
+                except CancelledError:
+                    raise
                 except (NodeError, ConnectionLostError) as error:
                     raise type(error)(f"{agency}: {error}") from None
             runner = StarRunner(session, links, host, node.executor, host.spools(), node.now_ms)

@@ -27,9 +27,9 @@ def write_totals(host: CaseFile, answer: Totals, outcome: Outcome, session_id: s
     Raises:
         StorageError: not written, though all participants have answered and charged.
     """
-    envelope = codec.decode_message(Packet(PacketType.ENVELOPE, host.asked), Envelope)
     if not host.asked:
         raise StorageError("expected a session with a question, got none")
+    envelope = codec.decode_message(Packet(PacketType.ENVELOPE, host.asked), Envelope)
     aggregate = asked_aggregate(envelope)
     summary = {
         **summary_of(host, outcome, session_id, NOTICE, []),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,15 +148,20 @@ def test_a_second_question_that_could_isolate_somebody_is_refused(circle: Circle
     assert (more.code, more.error["code"]) == (ExitCode.REFUSED_BY_OWN_RULES, "overlapping-total")
 
 
+def told_in(node: NodeUnderTest, event: str) -> set[str]:
+    """The sessions of totals with such a row in a node's ledger."""
+    return {row["session"] for row in node.ledger() if (row.get("query"), row["event"]) == ("totals", event)}
+
+
 def test_the_books_of_all_agree(circle: Circle) -> None:
-    rows = {node.agency: [r for r in node.ledger() if r.get("query") == "totals"] for node in circle.nodes[:3]}
-    sessions = {agency: {r["session"] for r in own if r["event"] == "completion"} for agency, own in rows.items()}
-    assert sessions["north"]
-    assert sessions["north"] == sessions["south"] == sessions["east"], [
-        (r["session"][:8], r["event"], r.get("reason")) for r in rows["south"] if r["session"] not in sessions["south"]
-    ]
-    for own in rows.values():
-        assert {r["session"] for r in own if r["event"] == "disclosure"} == sessions["north"]
+    north, *others = circle.nodes[:3]
+    sessions = told_in(north, "completion")
+    assert sessions
+    deadline = time.monotonic() + 20
+    while any(told_in(node, "completion") != sessions for node in others):  # each writes its last row for itself
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert all(told_in(node, "disclosure") == sessions for node in circle.nodes[:3])
 
 
 def test_contributors_keep_what_they_learn(circle: Circle) -> None:
@@ -184,3 +191,33 @@ def test_explain_sends_nothing(circle: Circle) -> None:
     assert outcome.code == 0, outcome.err
     assert "south (accounts), east (accounts)" in outcome.out
     assert len(circle.nodes[1].ledger()) == before
+
+
+def test_a_plot_shows_what_was_opened_and_what_was_not(circle: Circle, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
+    circle.allow()
+    asked = (*MONEY, *by("corridor", CORRIDORS[2:4]), "--where", "date>=2027-01-01", "--where", "date<=2027-12-31")
+    outcome = circle.ask(*asked, "--plot", tmp_path / "totals.png")
+    assert outcome.code == 0, outcome.err
+    assert "not opened" in outcome.out
+    assert (tmp_path / "totals.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_data_set_without_transactions_is_refused_before_anything_is_sent(circle: Circle) -> None:
+    circle.allow()
+    north = circle.nodes[0]
+    north.hold(range(5))
+    mandate = north.home.with_name("mandate.toml")
+    whom = ("--with", "south,east", "--data-set", "suspects", "--ask", "accounts", "--mandate", mandate)
+    outcome = north.accord("query", "totals", *whom, *MONEY, "--yes", "--json")
+    assert (outcome.code, outcome.error["code"]) == (ExitCode.INPUT, "bad-aggregate")
+
+
+def test_who_holds_more_than_the_question_says_refuses_and_is_paid(circle: Circle) -> None:
+    circle.allow()
+    outcome = circle.ask(
+        "--most", 10 * SIZE, "--minimum", "1", "--where", "date>=2028-01-01", "--where", "date<=2028-12-31", "--json"
+    )
+    assert outcome.code == 0, outcome.err
+    refused = circle.ask("--most", SIZE // 2, "--minimum", "1", "--where", "date>=2029-01-01", "--json")
+    assert refused.code != 0
