@@ -202,7 +202,7 @@ class Service:
                 except asyncio.CancelledError:
                     if session.resumable:
                         channel.supersede(stream)
-                    else:
+                    elif session.partner_needed:
                         lost = ConnectionLostError("expected the session to go on, got the end of the connection")
                         runner.end(lost, tell_partner=False)
             conducting.result()

@@ -152,6 +152,8 @@ class Rounds(Session):
         if sender in mail:
             raise UnexpectedPacketError(f"expected one {packet.type.name.lower()} of {sender}, got another")
         mail[sender] = Heard(packet, message)
+        if round_ == (PacketType.VIEW, ALL_COUNTS):
+            self.partner_needed = False  # it is the last to arrive; what is left is this node's own work
         self.advance(1)
         self._settle()
 
