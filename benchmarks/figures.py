@@ -70,6 +70,7 @@ max_per_person = 1
 max_exact_answers = 1_000
 max_epsilon_millis = 0
 period_days = 1
+max_share_percent = 100
 """
 
 
