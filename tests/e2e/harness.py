@@ -22,7 +22,7 @@ from nodes.home import Home, write_private
 from tests.cli.command import Outcome, accord, accord_process
 
 ACCORD: Final = [sys.executable, "-c", "from nodes.cli.main import main; main()"]
-READY_SECONDS: Final = 30.0
+READY_SECONDS: Final = 60.0
 REALM: Final = "exercise"
 
 MAPPING: Final = """

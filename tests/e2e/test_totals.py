@@ -19,6 +19,8 @@ from tests.cli.command import Outcome
 from tests.e2e.figures import CORRIDORS, OFFENCES, Row, figure_rules, hold_accounts
 from tests.e2e.harness import NodeUnderTest, introduce, make_node
 
+pytestmark = pytest.mark.timeout(300)  # five nodes start, and each makes its table of logarithms
+
 NAMES = ("north", "south", "east", "west", "coast")
 SIZE, OVERLAP = 120, 20
 PER_PERSON = 2
