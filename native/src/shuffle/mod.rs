@@ -4,6 +4,7 @@
 //! Of the prover's numbers, the permutation, `a`, the masks, and all that follows from them are secret: rows are taken in the
 //! order of *after*, which is public, and the weight of a permuted row is computed, not looked up.
 
+mod masks;
 mod prover;
 mod verifier;
 
@@ -13,7 +14,8 @@ use curve25519_dalek::ristretto::CompressedRistretto;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::Zeroizing;
 
-pub use self::prover::{Masks, Prover, Relation, Witness, answers, close, commit, permute};
+pub use self::masks::Masks;
+pub use self::prover::{Prover, Relation, Witness, answers, close, commit, permute};
 pub use self::verifier::{Check, Opening, Verifier};
 
 use crate::backend::{Bytes32, Bytes64};

@@ -6,82 +6,15 @@ use curve25519_dalek::traits::Identity;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::Zeroizing;
 
+use super::masks::{Blind, Masks, Secrets};
 use super::{
-    Encoded, MAX_ROWS, Numbers, Rows, Weights, generators, halves, odd, of_columns, powers, rounds, row_of,
-    value_base,
+    Encoded, Numbers, Rows, Weights, generators, halves, odd, of_columns, powers, rounds, row_of, value_base,
 };
 use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
 use crate::error::{Error, Rejected};
 use crate::keystream::StreamKey;
 use crate::parallel;
 use crate::sums::{Bases, SecretWeights};
-
-/// The blinds of single commitments: the first scalars of the masks' stream.
-#[derive(Clone, Copy)]
-enum Blind {
-    /// r_C, r_D, r_P
-    Permutation,
-    Permuted,
-    Chain,
-    /// r_d, r_delta
-    MasksOfWeights,
-    MasksOfChain,
-    /// alpha, beta
-    Key,
-    Ciphertexts,
-    /// r_1, r_0
-    Linear,
-    Constant,
-}
-
-/// Where the masks of the rows start in the stream.
-const FIRST_ROW: u64 = 16;
-
-type Secrets = Zeroizing<Vec<Scalar>>;
-
-/// All that hides: d_i, delta_i, alpha, beta and the blinds.
-pub struct Masks {
-    key: StreamKey,
-    /// How many rows there are.
-    count: usize,
-}
-
-impl Masks {
-    pub fn new(key: StreamKey, count: usize) -> Result<Self, Error> {
-        if (1..=MAX_ROWS).contains(&count) {
-            return Ok(Self { key, count });
-        }
-        Err(Error::length("permutation", format!("1 to {MAX_ROWS} rows"), count))
-    }
-
-    fn blind(&self, blind: Blind) -> Result<Zeroizing<Scalar>, Error> {
-        self.key.scalar(blind as u64)
-    }
-
-    /// d_i and delta_i; the last delta is zero.
-    fn of_rows(&self, rows: Range<usize>) -> (Secrets, Secrets) {
-        let mut weights = Zeroizing::new(Vec::with_capacity(rows.len()));
-        let mut chain = Zeroizing::new(Vec::with_capacity(rows.len()));
-        self.key.for_each_block(FIRST_ROW + 2 * rows.start as u64, 2 * rows.len(), |block| {
-            let list = if weights.len() == chain.len() { &mut weights } else { &mut chain };
-            list.push(Scalar::from_bytes_mod_order_wide(block));
-        });
-        if rows.end == self.count
-            && let Some(last) = chain.last_mut()
-        {
-            *last = Scalar::ZERO;
-        }
-        (weights, chain)
-    }
-
-    /// delta_(i - 1) for the first of some rows, zero for row 0.
-    fn chain_before(&self, row: usize) -> Zeroizing<Scalar> {
-        if row == 0 {
-            return Zeroizing::new(Scalar::ZERO);
-        }
-        Zeroizing::new(self.of_rows(row - 1..row).1[0])
-    }
-}
 
 /// The bases H_i of all rows, into `bases`; C, T_d and T_delta.
 pub fn commit(
