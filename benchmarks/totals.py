@@ -29,6 +29,7 @@ from protocol import effects as fx
 from protocol.handshake import Question
 from protocol.messages import Aggregate, LegalBasis, List, Reveals, Terms
 from protocol.responders import AnyResponder
+from protocol.results import Totals
 from protocol.session import Local, Peer, Secrets, Session
 from protocol.totals import Invited, TotalsRequester
 from psi.discrete_log import Table
@@ -69,7 +70,7 @@ class Participant:
     cpu_seconds: Counter[str] = field(default_factory=Counter)
     sent_bytes: int = 0
     received_bytes: int = 0
-    result: fx.Totals | None = None
+    result: Totals | None = None
 
     def feed(self, event: fx.Event) -> None:
         """Carry out everything that follows from one event."""
@@ -102,7 +103,7 @@ class Participant:
             case fx.ConsumeSeed() | fx.Charge():
                 yield fx.Completed(effect.token)
             case fx.Done():
-                if not isinstance(effect.result, fx.Totals):
+                if not isinstance(effect.result, Totals):
                     raise BenchmarkError(f"{self.agency}: expected totals, got {effect.error}")
                 self.result = effect.result
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
 
-from nodes.aggregates.answering import AggregateSession
+from nodes.aggregates.answering import AggregateSession, FigureSession
 from nodes.aggregates.terms import spool_bytes_per_element, work_per_element
 from nodes.casefile import AnsweredQuestion, CaseFile
 from nodes.epochs.answering import GivenSession
@@ -23,7 +23,7 @@ from nodes.policy import Facts
 from nodes.registry import Snapshot
 from nodes.spool import Spools
 from nodes.state import FigureCost
-from nodes.totals.answering import TotalsSession, cells_of
+from nodes.totals.answering import TotalsSession
 from protocol.effects import (
     Admission,
     Admit,
@@ -57,8 +57,7 @@ class ResponderHost(CaseFile):
         self.envelope: Envelope | None = None
         self._turn_away = turn_away
         self._given: GivenSession | None = None
-        self._telling: AggregateSession | None = None
-        self._total: TotalsSession | None = None
+        self._telling: FigureSession | None = None
 
     def admit(self, effect: Admit) -> Admission | Rejection:
         """Decide, in this order: room, replay, size, rules, data set, budget; and write down what was decided.
@@ -100,19 +99,16 @@ class ResponderHost(CaseFile):
         per_day = obligations.max_elements_per_day
         if envelope.variant == Variant.EPOCH_KEY:
             return self._open_epoch(effect, data_set, per_day)
-        elements = sum(entry.size for entry in envelope.lists)
-        reserve = partial(self.reserve, effect.envelope_digest, data_set, elements, per_day)
-        if envelope.query == Query.TOTALS and envelope.aggregate is not None:
-            cells = cells_of(envelope.aggregate)
-            reserve = partial(self.reserve, effect.envelope_digest, data_set, cells, per_day)
-            self._total = TotalsSession(node, self.partner, envelope.aggregate, obligations)
-            return self._total.admit(effect, reserve, partial(self._open_data_set, envelope, data_set))
+        reserve = partial(self.reserve, effect.envelope_digest, data_set, limit_elements=per_day)
+        opened = partial(self._open_data_set, envelope, data_set)
         if envelope.aggregate is not None:
-            self.work = work_per_element(envelope.aggregate)
-            self._telling = AggregateSession(node, self.partner, envelope.aggregate, obligations)
-            return self._telling.admit(effect, reserve, partial(self._open_data_set, envelope, data_set))
-        snapshot = self._open_data_set(envelope, data_set)
-        reserve()
+            totals = envelope.query == Query.TOTALS
+            self.work = 1 if totals else work_per_element(envelope.aggregate)
+            kind = TotalsSession if totals else AggregateSession
+            self._telling = kind(node, self.partner, envelope.aggregate, obligations)
+            return self._telling.admit(effect, reserve, opened)
+        snapshot = opened()
+        reserve(sum(entry.size for entry in envelope.lists))
         return Admission(tuple(snapshot.size(entry.kind) for entry in envelope.lists), snapshot.root)
 
     def _open_data_set(self, envelope: Envelope, data_set: str) -> Snapshot:
@@ -138,14 +134,15 @@ class ResponderHost(CaseFile):
         return self._given.read(effect)
 
     def read_values(self, effect: ReadValues) -> Values:
-        return self._telling.read(effect) if self._telling is not None else super().read_values(effect)
+        telling = self._telling
+        return telling.read(effect) if isinstance(telling, AggregateSession) else super().read_values(effect)
 
     def read_cells(self, effect: ReadCells) -> OwnCells:
-        return self._total.read() if self._total is not None else super().read_cells(effect)
+        return self._telling.read() if isinstance(self._telling, TotalsSession) else super().read_cells(effect)
 
     @property
     def spool_bytes_per_element(self) -> int:
-        if self._total is not None:
+        if isinstance(self._telling, TotalsSession):
             return 0  # nothing of a total is spooled
         aggregate = self.envelope.aggregate if self.envelope is not None else None
         return spool_bytes_per_element(aggregate) if aggregate is not None else super().spool_bytes_per_element
@@ -161,11 +158,9 @@ class ResponderHost(CaseFile):
             raise error(f"expected at most {limit} elements in a list, got {max(sizes)}")
 
     def _refuse(self, told: Reason, truth: NodeError | str) -> Rejection:
-        telling = self._telling or self._total
-        aggregate = self.envelope.aggregate if self.envelope is not None else None
-        if self.envelope is not None and aggregate is not None and telling is not None and telling.refusal_charged:
-            asked = sum(entry.size for entry in self.envelope.lists)
-            elements = cells_of(aggregate) if self._total is not None else asked
+        envelope, telling = self.envelope, self._telling
+        if envelope is not None and telling is not None and telling.refusal_charged:
+            elements = telling.elements(envelope)
             self.record_decision(truth, charged=elements, **asdict(telling.cost))
         else:
             self.record_decision(truth)
@@ -173,9 +168,8 @@ class ResponderHost(CaseFile):
 
     def charge(self, effect: Charge) -> None:
         """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""
-        told = self._telling is not None or self._total is not None
-        figures = FigureCost(effect.epsilon_millis, effect.exact) if told else None
-        if self._total is not None:
+        figures = FigureCost(effect.epsilon_millis, effect.exact) if self._telling is not None else None
+        if isinstance(self._telling, TotalsSession):
             self.node.state.remember_total(self.reservation, self.facts.snapshot, self.asked, self.node.now_ms())
         self.node.state.charge(self.reservation, effect.elements, self.node.now_ms(), figures)
         more = asdict(figures) if figures is not None else {}

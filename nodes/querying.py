@@ -23,9 +23,9 @@ from nodes.results import write_result
 from nodes.resuming import ResumingChannel, connecting_again
 from nodes.runner import Outcome, Runner
 from nodes.service import report
-from protocol.effects import Answer, Figures
 from protocol.errors import CancelledError
 from protocol.messages import Role
+from protocol.results import Answer, Figures
 from protocol.roles import Requester
 
 

@@ -23,9 +23,9 @@ from nodes.errors import StorageError
 from nodes.home import FILE_MODE, sync_folder
 from nodes.registry import Snapshot
 from nodes.runner import Outcome
-from protocol.effects import Answer
 from protocol.identifiers import KINDS, split_canonical
 from protocol.notes import decode_note
+from protocol.results import Answer
 from psi import NOTE_BYTES, Items, backend
 
 NOTICE: Final = "Leads, not identities: a hit says only that both lists hold the same identifier."

@@ -32,10 +32,10 @@ from nodes.results import write_result
 from nodes.resuming import ResumingChannel, Return, resumed_ctx
 from nodes.runner import Outcome, Runner
 from nodes.totals.results import write_totals
-from protocol.effects import Answer, Totals
 from protocol.errors import ConnectionLostError, Reason
 from protocol.messages import Role
 from protocol.responders import AnyResponder
+from protocol.results import Answer, Totals
 
 MAX_CALLS: Final = 1_024
 MAX_STREAMS_PER_CONNECTION: Final = 32

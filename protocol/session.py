@@ -22,7 +22,6 @@ from protocol.effects import (
     JobFailed,
     Progress,
     Received,
-    Result,
     Send,
     Started,
 )
@@ -37,6 +36,7 @@ from protocol.errors import (
     WrongReferenceError,
 )
 from protocol.messages import Abort, Message, Packet, PacketType, Role, Statement
+from protocol.results import Result
 from protocol.transcript import Transcript, digest
 from psi import ElementError, ProofError, PsiError, PublicKeyError, ScalarError
 

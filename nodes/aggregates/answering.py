@@ -16,11 +16,11 @@ from nodes.policy import Obligations
 from nodes.registry import Snapshot
 from protocol.effects import Admission, Admit, ReadValues, Values
 from protocol.errors import Reason
-from protocol.messages import Aggregate
+from protocol.messages import Aggregate, Envelope
 
 
-class AggregateSession:
-    """One count or sum that a partner asks.
+class FigureSession:
+    """A count, a sum or a total that a partner asks: on which terms, and what it costs whatever comes of it.
 
     Args:
         node: whose.
@@ -30,17 +30,24 @@ class AggregateSession:
     """
 
     def __init__(self, node: Node, partner: str, aggregate: Aggregate, obligations: Obligations) -> None:
-        limits = limits_of(obligations)
         self._node = node
         self._partner = partner
         self._aggregate = aggregate
-        self._budget = budget_of(limits)
-        self.terms = own_terms(aggregate, limits)
+        self._limits = limits_of(obligations)
+        self.terms = own_terms(aggregate, self._limits)
         self.cost = cost_of(aggregate, self.terms)
         self._reader: AggregateReader | None = None
         self.refusal_charged = False
 
-    def admit(self, effect: Admit, reserve: Callable[[], None], opened: Callable[[], Snapshot]) -> Admission:
+    def elements(self, envelope: Envelope) -> int:
+        """What is charged to the day's budget."""
+        raise NotImplementedError
+
+    def _look(self, envelope: Envelope, snapshot: Snapshot) -> Admission:
+        """Look at records: may they answer this? Raises NodeError."""
+        raise NotImplementedError
+
+    def admit(self, effect: Admit, reserve: Callable[[int], None], opened: Callable[[], Snapshot]) -> Admission:
         """Set budget aside, then look at records.
 
         Args:
@@ -51,22 +58,40 @@ class AggregateSession:
             BudgetError: nothing is charged. Any other refusal: all of it is charged. Errors of storage: nothing is.
         """
         envelope, state, session = effect.envelope, self._node.state, effect.envelope_digest
-        data_set = envelope.data_set_of(self._node.config.agency_id)
-        kinds = tuple(entry.kind for entry in envelope.lists)
-        reserve()
-        state.reserve_figures(session, self._partner, data_set, self.cost, self._budget, self._node.now_ms())
+        data_set, elements = envelope.data_set_of(self._node.config.agency_id), self.elements(envelope)
+        reserve(elements)
+        budget = budget_of(self._limits)
+        state.reserve_figures(session, self._partner, data_set, self.cost, budget, self._node.now_ms())
         try:
-            snapshot = opened()
-            self._reader = AggregateReader(snapshot, kinds, self._aggregate)
+            return self._look(envelope, opened())
         except NodeError as error:
             if error.reason is not Reason.STORAGE:
-                state.charge(session, sum(entry.size for entry in envelope.lists), self._node.now_ms(), self.cost)
+                state.charge(session, elements, self._node.now_ms(), self.cost)
                 self.refusal_charged = True
             raise
-        return Admission(tuple(snapshot.size(kind) for kind in kinds), snapshot.root, terms=self.terms)
+
+    def _read_with(self, snapshot: Snapshot, envelope: Envelope) -> AggregateReader:
+        """Make the reader of these records. Raises AggregateError."""
+        self._reader = AggregateReader(snapshot, [entry.kind for entry in envelope.lists], self._aggregate)
+        return self._reader
+
+    def _admitted(self) -> AggregateReader:
+        if self._reader is None:
+            raise StorageError("expected an admitted question, got a read before")
+        return self._reader
+
+
+class AggregateSession(FigureSession):
+    """One count or sum that a partner asks."""
+
+    def elements(self, envelope: Envelope) -> int:
+        return sum(entry.size for entry in envelope.lists)
+
+    def _look(self, envelope: Envelope, snapshot: Snapshot) -> Admission:
+        self._read_with(snapshot, envelope)
+        sizes = tuple(snapshot.size(entry.kind) for entry in envelope.lists)
+        return Admission(sizes, snapshot.root, terms=self.terms)
 
     def read(self, effect: ReadValues) -> Values:
         """Read what records say of some identifiers."""
-        if self._reader is None:
-            raise StorageError("expected an admitted question, got a read before")
-        return self._reader.read(effect)
+        return self._admitted().read(effect)

@@ -10,7 +10,7 @@ All of it runs in bulk, once per question, in storage threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -86,9 +86,9 @@ class AggregateReader:
         asks_for_money = bool(aggregate.value or aggregate.category or aggregate.filters)
         if asks_for_money and not snapshot.has_transactions:
             raise AggregateError("expected a data set with transactions, got one without")
+        self.aggregate = aggregate
         self._snapshot = snapshot
         self._kinds = kinds
-        self._aggregate = aggregate
         self._categories = max(1, len(aggregate.categories))
         self._first_rows = np.cumsum([0, *(snapshot.size(kind) for kind in kinds)])
         self._cells: _Cells | None = None
@@ -100,24 +100,30 @@ class AggregateReader:
             As `Snapshot`.
         """
         if self._cells is None:
-            self._cells = _Cells(*self._entries(), self._aggregate)
+            self._cells = _Cells(*self._entries(), self.aggregate)
         first = int(self._first_rows[effect.list_number]) + effect.first
         return self._cells.dense(first, effect.count, self._categories)
+
+    def read_all(self) -> Iterator[Values]:
+        """Yield what the records behind all identifiers say, some identifiers at a time."""
+        for number, kind in enumerate(self._kinds):
+            for block in self._snapshot.blocks(kind):
+                yield self.read(ReadValues(0, number, block.start, len(block)))
 
     def _entries(self) -> tuple[Numbers, NDArray[np.uint64], Numbers, Numbers]:
         """Pairs of identifier and record that passes: rows over all lists, persons, categories, amounts."""
         snapshot = self._snapshot
         persons = np.empty(snapshot.record_count, np.uint64)
         categories = np.empty(snapshot.record_count, np.int16)  # -1: does not pass
-        amounts = np.zeros(snapshot.record_count if self._aggregate.value else 0, np.int64)
+        amounts = np.zeros(snapshot.record_count if self.aggregate.value else 0, np.int64)
         for block in snapshot.record_blocks():
             columns, here = snapshot.record_columns(block), slice(block.start, block.stop)
             persons[here] = columns.values[PERSONS]
-            categories[here] = _categories(columns, self._aggregate)
-            if self._aggregate.value:
+            categories[here] = _categories(columns, self.aggregate)
+            if self.aggregate.value:
                 amounts[here] = columns.values[AMOUNT]
         rows, holders = self._held(categories >= 0)
-        of_entries = amounts[holders] if self._aggregate.value else np.zeros(0, np.int64)
+        of_entries = amounts[holders] if self.aggregate.value else np.zeros(0, np.int64)
         return rows, persons[holders], categories[holders].astype(np.int64), of_entries
 
     def _held(self, passes: Flags) -> tuple[Numbers, Numbers]:

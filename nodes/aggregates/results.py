@@ -16,9 +16,9 @@ from nodes.results import summary_of, write_file
 from nodes.runner import Outcome
 from protocol.aggregate.release import rounded
 from protocol.aggregate.terms import sensitivities
-from protocol.effects import Figure, Figures
 from protocol.identifiers import KINDS
 from protocol.messages import Aggregate, Terms
+from protocol.results import Figure, Figures
 
 NOTICE: Final = "Figures, not findings: identifiers that both sides hold, as each side wrote them down."
 OUTSIDE: Final = 0.05  # how often noise is larger than the interval that is told

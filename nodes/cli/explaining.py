@@ -15,7 +15,7 @@ from nodes.cli.output import moment, print_facts, print_json, print_table
 from nodes.control.wire import QueryOrder
 from nodes.epochs.held import HeldEpochs
 from nodes.errors import QuestionError
-from nodes.explain import Explanation, KnownSize, explain
+from nodes.explain import Explanation, FigureUse, KnownSize, explain
 from nodes.home import Home
 from nodes.mandate import Mandate
 from nodes.totals.explain import TotalsExplanation
@@ -77,14 +77,13 @@ def show_disclosure(disclosure: Disclosure, who: Mapping[Learner, str]) -> None:
 TOTALS_WHO: Final = {
     Learner.REQUESTER: "this node, the requester",
     Learner.CONTRIBUTOR: "each other agency",
-    Learner.RESPONDER: "each other agency",
     Learner.NETWORK: "the network in between",
 }
 
 
 def totals_facts(explanation: TotalsExplanation) -> dict[str, object]:
     """What a question for a total is, under which rules, and what it costs."""
-    request, terms, cost = explanation.request, explanation.terms, explanation.cost
+    request, terms = explanation.request, explanation.terms
     basis = request.mandate.legal_basis
     facts: dict[str, object] = {
         "agencies": ", ".join(f"{agency} ({data_set})" for agency, data_set in request.invited),
@@ -96,16 +95,12 @@ def totals_facts(explanation: TotalsExplanation) -> dict[str, object]:
             for agency, d in explanation.decisions.items()
         ),
     }
-    if terms is not None and cost is not None:
+    if terms is not None:
         noise = f"epsilon {terms.epsilon_millis / 1000:g} for each figure" if terms.epsilon_millis else "none"
         facts["own part"] = (
             f"from {terms.minimum * request.aggregate.per_person} identifiers on, else nothing; noise: {noise}"
         )
-        facts["own figures"] = "; ".join(
-            f"{agency}: then {left.exact:,} exact answers left" if cost.exact
-            else f"{agency}: then epsilon {left.epsilon_millis / 1000:g} left"
-            for agency, left in explanation.left.items()
-        )  # fmt: skip
+        facts["own figures"] = "; ".join(f"{agency}: {_use(use)}" for agency, use in explanation.figures.items())
         facts["enforced"] = "by each agency for its own records; nobody sees how another enforces its terms"
     return facts
 
@@ -118,14 +113,24 @@ def require_terminal() -> None:
 
 def confirm(explanation: Explanation) -> None:
     """Show the short form and ask. Raises click.Abort where the operator says no."""
-    learned = {
-        f"{_who(explanation)[learner]}, learns": "; ".join(
-            s.learns for s in explanation.disclosure.statements if s.learner is learner
-        )
-        for learner in (Learner.REQUESTER, Learner.RESPONDER)
-    }
     sizes = ", ".join(f"{entry.own:,} of kind {entry.kind}" for entry in explanation.lists)
-    print_facts({**_facts(explanation), **_figures(explanation), "asks about": sizes, **learned}, err=True)
+    print_facts({**_facts(explanation), **_figures(explanation), "asks about": sizes}, err=True)
+    _ask(explanation.disclosure, _who(explanation))
+
+
+def confirm_totals(explanation: TotalsExplanation) -> None:
+    """The same of a question for a total. Raises click.Abort; RefusedByRulesError, BudgetError: not to be asked."""
+    explanation.enforce()
+    print_facts(totals_facts(explanation), err=True)
+    _ask(explanation.disclosure, TOTALS_WHO)
+
+
+def _ask(disclosure: Disclosure, who: Mapping[Learner, str]) -> None:
+    told = {learner: [s.learns for s in disclosure.statements if s.learner is learner] for learner in who}
+    print_facts(
+        {f"{who[learner]}, learns": "; ".join(told[learner]) for learner in told if learner is not Learner.NETWORK},
+        err=True,
+    )
     click.confirm("\nSend this question?", abort=True, err=True)
 
 
@@ -170,15 +175,17 @@ def _figures(explanation: Explanation) -> dict[str, object]:
         "looser terms than it asked for, and cannot see whether what it is told was counted by them",
     }
     if use is not None:
-        days = f"of this node's own in {use.budget.period_days} days"
-        if use.cost.exact:
-            left = use.budget.exact - use.used.exact - use.cost.exact
-            facts["own figures"] = f"1 exact answer; then {left:,} of {use.budget.exact:,} are left {days}"
-        else:
-            left = use.budget.epsilon_millis - use.used.epsilon_millis - use.cost.epsilon_millis
-            cost, rest, limit = (millis / 1000 for millis in (use.cost.epsilon_millis, left, use.budget.epsilon_millis))
-            facts["own figures"] = f"epsilon {cost:g} in all; then {rest:g} of {limit:g} are left {days}"
+        facts["own figures"] = f"{_use(use)} of this node's own in {use.budget.period_days} days"
     return facts
+
+
+def _use(use: FigureUse) -> str:
+    if use.cost.exact:
+        left = use.budget.exact - use.used.exact - use.cost.exact
+        return f"1 exact answer; then {left:,} of {use.budget.exact:,} are left"
+    left = use.budget.epsilon_millis - use.used.epsilon_millis - use.cost.epsilon_millis
+    cost, rest, limit = (millis / 1000 for millis in (use.cost.epsilon_millis, left, use.budget.epsilon_millis))
+    return f"epsilon {cost:g} in all; then {rest:g} of {limit:g} are left"
 
 
 def _who(explanation: Explanation) -> dict[Learner, str]:

@@ -245,8 +245,23 @@ def _answer(
     if plot is not None:
         check_plot(plot)
     summary = put(home, order, mandate, only_explain=only_explain, yes=yes, as_json=as_json)
-    if summary is None:
-        return
+    if summary is not None:
+        finish(summary, output, plot, _show, as_json=as_json)
+
+
+def finish(
+    summary: dict[str, Any],
+    output: Path | None,
+    plot: Path | None,
+    show: Callable[[dict[str, Any]], dict[str, object]],
+    *,
+    as_json: bool,
+) -> None:
+    """Move, draw and print a result.
+
+    Args:
+        show: prints the figures of a summary for people, and returns facts to print with those of the session.
+    """
     file = Path(summary["file"])
     if output is not None:
         move(file, output)
@@ -256,23 +271,28 @@ def _answer(
     if as_json:
         print_whole(file)
         return
+    facts = show(summary)
+    click.echo()
+    print_facts({**facts, **_session(summary, file), **({"plot": plot} if plot else {})})
+
+
+def _show(summary: dict[str, Any]) -> dict[str, object]:
     columns, rows = table(summary)
-    print_table(columns, rows, title=described(summary))
+    print_table(columns, rows, title=f"Shared {described(summary)}, {summary['partner']}")
     click.echo()
     print_table(
         ("kind", "own identifiers", "partner's identifiers"),
         [(entry["kind"], entry["own"], entry["partner"]) for entry in summary["lists"]],
         title="Sizes, which both sides now know",
     )
-    click.echo()
-    print_facts({**_terms(summary), **session_facts(summary, file), **({"plot": plot} if plot else {})})
+    return _terms(summary)
 
 
 def described(summary: dict[str, Any]) -> str:
     """What the figures are of, in a line."""
     asked = summary["aggregate"]
     what = f"{asked['value']}s in {asked['currency']}" if asked["value"] else "identifiers"
-    return f"Shared {what}{' by ' + asked['category'] if asked['category'] else ''}, {summary['partner']}"
+    return f"{what}{' by ' + asked['category'] if asked['category'] else ''}"
 
 
 def table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
@@ -314,8 +334,7 @@ def _terms(summary: dict[str, Any]) -> dict[str, object]:
     }
 
 
-def session_facts(summary: dict[str, Any], file: Path) -> dict[str, object]:
-    """What a session cost, and where its result is."""
+def _session(summary: dict[str, Any], file: Path) -> dict[str, object]:
     return {
         "session": summary["session"],
         "seconds": summary["seconds"],

@@ -7,24 +7,26 @@ from typing import Any, Final
 
 import click
 
-from nodes.cli.asking import ask, check_options, common_options, move, print_whole
+from nodes.cli.asking import advise, ask, check_options, common_options
 from nodes.cli.figures import (
     check_categories,
+    described,
     epsilon_millis,
     figure_options,
     filters,
+    finish,
     money,
     plus_minus,
     range_of,
-    session_facts,
 )
 from nodes.cli.output import print_facts, print_json, print_table
-from nodes.cli.plot import NOT_OPENED, check_plot, draw
+from nodes.cli.plot import NOT_OPENED, check_plot
 from nodes.cli.progress import ProgressLine
 from nodes.control.wire import TotalsOrder
 from nodes.errors import QuestionError
 from nodes.home import Home
 from nodes.mandate import Mandate
+from protocol.errors import RefusedError
 from protocol.messages import Aggregate
 
 DEFAULT_MOST: Final = 100_000
@@ -102,7 +104,12 @@ def totals(
     order = TotalsOrder(_invited(named, asked), data_set, kinds, most, to_all, text, aggregate)
     if not _confirmed(home, order, parsed, only_explain=only_explain, yes=yes, as_json=as_json):
         return
-    _show(ask(home, order, ProgressLine(quiet=as_json)), output, plot, as_json=as_json)
+    try:
+        summary = ask(home, order, ProgressLine(quiet=as_json))
+    except RefusedError as error:
+        advise(error, home, ", ".join(agency for agency, _ in order.invited))
+        raise
+    finish(summary, output, plot, _show, as_json=as_json)
 
 
 def _invited(named: tuple[str, ...], asked: str) -> tuple[tuple[str, str], ...]:
@@ -129,37 +136,23 @@ def _confirmed(
         order.invited, order.data_set, order.kinds, order.most, mandate, node.operator.id, order.aggregate, order.to_all
     )
     explanation = explain_totals(home, node.config, node.identity, request, now_ms())
-    facts = explaining.totals_facts(explanation)
     if not only_explain:
-        explanation.enforce()
-        learned = {explaining.TOTALS_WHO[s.learner]: s.learns for s in explanation.disclosure.statements}
-        print_facts({**facts, **{f"{who}, learns": what for who, what in learned.items()}}, err=True)
-        click.confirm("\nSend this question?", abort=True, err=True)
+        explaining.confirm_totals(explanation)
         return True
     if as_json:
         print_json(explanation.as_json())
     else:
-        print_facts(facts)
+        print_facts(explaining.totals_facts(explanation))
         click.echo()
         explaining.show_disclosure(explanation.disclosure, explaining.TOTALS_WHO)
     explanation.enforce()
     return False
 
 
-def _show(summary: dict[str, Any], output: Path | None, plot: Path | None, *, as_json: bool) -> None:
-    file = Path(summary["file"])
-    if output is not None:
-        move(file, output)
-        file = output
-    if plot is not None:
-        draw(summary, plot)
-    if as_json:
-        print_whole(file)
-        return
+def _show(summary: dict[str, Any]) -> dict[str, object]:
     columns, rows = table(summary)
     asked = summary["aggregate"]
-    what = f"{asked['value']}s in {asked['currency']}" if asked["value"] else "identifiers"
-    print_table(columns, rows, title=f"Totals: {what}{' by ' + asked['category'] if asked['category'] else ''}")
+    print_table(columns, rows, title=f"Totals: {described(summary)}")
     click.echo()
     print_table(
         ("agency", "data set", "contributes from", "rounding", "epsilon"),
@@ -170,8 +163,7 @@ def _show(summary: dict[str, Any], output: Path | None, plot: Path | None, *, as
         ],
         title="Terms of each agency; a part that is too small is added as nothing, and nobody can tell",
     )  # fmt: skip
-    click.echo()
-    print_facts({**session_facts(summary, file), **({"plot": plot} if plot else {})})
+    return {}
 
 
 def table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

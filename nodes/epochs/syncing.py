@@ -10,7 +10,7 @@ from nodes.errors import StorageError
 from nodes.partners import Partner
 from nodes.querying import Query
 from nodes.runner import Outcome
-from protocol.effects import Synchronised
+from protocol.results import Synchronised
 
 
 class Sync(Query):

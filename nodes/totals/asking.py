@@ -18,8 +18,7 @@ from nodes.node import Node, fresh_secrets, peer
 from nodes.policy import AggregateLimits, Direction, Facts, Obligations
 from nodes.registry import Snapshot
 from nodes.state import FigureCost
-from nodes.totals.answering import cells_of, check_declared
-from nodes.totals.cells import read_cells
+from nodes.totals.cells import cells_of, check_declared, read_cells
 from nodes.totals.memory import check_overlap
 from protocol.effects import Admission, Admit, Charge, Evidence, OwnCells, ReadCells, Rejection
 from protocol.handshake import MIN_CIRCLE
@@ -62,10 +61,6 @@ class TotalsRequest:
         if not 1 <= len(kinds) <= MAX_LISTS or not set(kinds) <= set(KINDS) or len(set(kinds)) != len(kinds):
             raise QuestionError(f"expected 1 to {MAX_LISTS} different kinds among {', '.join(KINDS)}, got others")
         return kinds
-
-    def with_aggregate(self, aggregate: Aggregate) -> TotalsRequest:
-        """The same question of other figures."""
-        return replace(self, aggregate=aggregate)
 
     @staticmethod
     def account(agency: str, asked: str) -> str:
@@ -145,6 +140,7 @@ class TotalsHost(CaseFile):
         )
         allowed = [self.decide(request.facts(*invited, lists)) for invited in request.invited]
         self.obligations, limits = strictest(allowed)
+        self.elements = sum(entry.size for entry in lists)  # which bounds how long it may take
         self._limits = limits
         self.aggregate = as_asked(request.aggregate, limits)
         question = replace(
@@ -162,7 +158,7 @@ class TotalsHost(CaseFile):
             terms,
             to_all=request.to_all,
         )
-        check_declared(snapshot, session.envelope)
+        check_declared(snapshot, lists)
         self._reader = AggregateReader(snapshot, kinds, self.aggregate)
         check_overlap(node.state, session.envelope, self.facts.snapshot, terms, limits.period_days, now_ms)
         self.cost = cost_of(self.aggregate, terms)
@@ -192,10 +188,9 @@ class TotalsHost(CaseFile):
             self.record(Event.REQUEST_SENT)
 
     def read_cells(self, effect: ReadCells) -> OwnCells:  # noqa: ARG002, there is one question
-        if self.snapshot is None or self._limits is None or self._reader is None:
-            raise StorageError("expected an open snapshot, got a read before")
-        share = self._limits.max_share_percent
-        return read_cells(self._reader, self.snapshot, self.facts.kinds, self.aggregate, share)
+        if self._limits is None or self._reader is None:
+            raise StorageError("expected a question that may be asked, got a read before")
+        return read_cells(self._reader, self._limits.max_share_percent)
 
     def charge(self, effect: Charge) -> None:
         """Own records are in the total too: remember the question, charge, and write it down."""

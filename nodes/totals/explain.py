@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from nodes.aggregates.reading import AggregateReader
 from nodes.aggregates.terms import as_asked, budget_of, cost_of, described, limits_of, own_terms
 from nodes.config import Config
-from nodes.errors import RefusedByRulesError
+from nodes.explain import FigureUse
 from nodes.home import Home
 from nodes.identity import Identity
 from nodes.partners import PartnerBook
 from nodes.policy import Decision, RuleBook
 from nodes.registry import Registry
-from nodes.state import FigureCost, State
+from nodes.state import State
 from nodes.totals.asking import TotalsRequest, check_request, strictest
+from nodes.totals.cells import check_declared
 from protocol.disclosure import DISCLOSURES, Disclosure
 from protocol.messages import List, Query, Reveals, Terms, Variant
 
@@ -28,8 +30,7 @@ class TotalsExplanation:
         request: as own rules make it, where they allow it.
         decisions: by agency, of own rules.
         terms: on which this node's own records would contribute; None where no rule allows the question.
-        cost: what its figures cost of each partner's account; None as `terms`.
-        left: by agency, what its account would have left.
+        figures: by agency, what the figures cost of its account; empty as `terms`.
     """
 
     request: TotalsRequest
@@ -37,8 +38,7 @@ class TotalsExplanation:
     snapshot: int
     decisions: dict[str, Decision]
     terms: Terms | None
-    cost: FigureCost | None
-    left: dict[str, FigureCost]
+    figures: dict[str, FigureUse]
 
     @property
     def disclosure(self) -> Disclosure:
@@ -46,11 +46,11 @@ class TotalsExplanation:
         return DISCLOSURES[Variant.FRESH_KEYS, Reveals.TOTALS]
 
     def enforce(self) -> None:
-        """Raises RefusedByRulesError where this node would not send the question."""
+        """Raises RefusedByRulesError or BudgetError where this node would not send the question."""
         for decision in self.decisions.values():
             decision.enforce()
-        if any(min(left.epsilon_millis, left.exact) < 0 for left in self.left.values()):
-            raise RefusedByRulesError("expected a question within the budgets of rules.toml, got one that is not")
+        for use in self.figures.values():
+            use.check()
 
     def as_json(self) -> dict[str, Any]:
         """Return everything, for programs."""
@@ -71,8 +71,7 @@ class TotalsExplanation:
                 for agency, d in self.decisions.items()
             },
             "own_terms": asdict(self.terms) if self.terms else None,
-            "cost": asdict(self.cost) if self.cost else None,
-            "left": {agency: asdict(left) for agency, left in self.left.items()},
+            "figure_budgets": {agency: asdict(use) for agency, use in self.figures.items()},
             "learns": [asdict(statement) for statement in self.disclosure.statements],
             "caveats": list(self.disclosure.caveats),
         }
@@ -81,7 +80,7 @@ class TotalsExplanation:
 def explain_totals(
     home: Home, config: Config, identity: Identity, request: TotalsRequest, now_ms: int
 ) -> TotalsExplanation:
-    """Find out all of it. Nothing is sent, reserved or written.
+    """Find out all of it. Nothing is sent, reserved or written. Totals answered before are for the node to compare.
 
     Raises:
         MandateTimeError, QuestionError, AggregateError, PartnerUnknownError, PartnerInactiveError: not to be asked. Any
@@ -93,23 +92,22 @@ def explain_totals(
         book.by_agency(agency)
     with Registry(config.paths.registry, identity.storage_key, config.realm).open(request.data_set) as snapshot:
         version, kinds = snapshot.version, request.kinds_of(snapshot)
-    check_request(request, kinds)
+        check_request(request, kinds)
+        lists = tuple(List(kind, request.most) for kind in kinds)
+        check_declared(snapshot, lists)
+        AggregateReader(snapshot, kinds, request.aggregate)  # records can answer it
     rules = RuleBook(home)
-    lists = tuple(List(kind, request.most) for kind in kinds)
     decisions = {agency: rules.decide(request.facts(agency, asked, lists)) for agency, asked in request.invited}
     if not all(decision.allowed for decision in decisions.values()):
-        return TotalsExplanation(request, kinds, version, decisions, None, None, {})
+        return TotalsExplanation(request, kinds, version, decisions, None, {})
     allowed = {agency: decision.enforce() for agency, decision in decisions.items()}
     _, limits = strictest(allowed.values())
-    request = request.with_aggregate(as_asked(request.aggregate, limits))
+    request = replace(request, aggregate=as_asked(request.aggregate, limits))
     terms = own_terms(request.aggregate, limits)
-    cost, left = cost_of(request.aggregate, terms), {}
+    cost, figures = cost_of(request.aggregate, terms), {}
     with closing(State(home)) as state:
         for agency, asked in request.invited:
             budget = budget_of(limits_of(allowed[agency]))
             used = state.used_figures(agency, request.account(agency, asked), budget.period_days, now_ms)
-            left[agency] = FigureCost(
-                budget.epsilon_millis - used.epsilon_millis - cost.epsilon_millis,
-                budget.exact - used.exact - cost.exact,
-            )
-    return TotalsExplanation(request, kinds, version, decisions, terms, cost, left)
+            figures[agency] = FigureUse(cost, used, budget)
+    return TotalsExplanation(request, kinds, version, decisions, terms, figures)

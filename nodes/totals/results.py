@@ -14,8 +14,8 @@ from nodes.results import summary_of, write_file
 from nodes.runner import Outcome
 from protocol import codec
 from protocol.aggregate.terms import asked_aggregate, sensitivities
-from protocol.effects import Total, Totals
 from protocol.messages import Aggregate, Envelope, Packet, PacketType, Terms
+from protocol.results import Total, Totals
 
 NOTICE: Final = "Figures, not findings: what all participants contributed, each from its own records."
 DEVIATIONS: Final = 1.96  # of a sum of noises, in which 95 of 100 lie; exact for many of them, near for few

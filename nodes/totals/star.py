@@ -7,17 +7,21 @@ is resumed: whoever loses its connection is not heard, and the run ends.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nodes.errors import NodeError
 from nodes.executor import Executor
 from nodes.host import Host
+from nodes.logs import line
 from nodes.runner import Channel, Runner
 from nodes.spool import Spools
 from protocol.effects import LinkEnded, ReceivedFrom, Send, SendTo
 from protocol.errors import ConnectionLostError
 from protocol.totals import TotalsRequester
+
+log = logging.getLogger("accord.session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,13 @@ class StarRunner(Runner):
 
     async def _read_from(self, agency: str, link: Channel) -> None:
         while True:
-            lost = ConnectionLostError(f"expected {agency} to go on, got the end of the connection")
             try:
-                packet = await link.read()
+                packet, why = await link.read(), "end-of-stream"
             except (ConnectionLostError, NodeError) as error:
-                lost.__cause__ = error
-                packet = None
+                packet, why = None, error.code
             if packet is None:
-                self._hear(LinkEnded(agency, lost))
+                log.info(line("link-ended", session=self.session.session_id, partner=agency, reason=why))
+                self._hear(LinkEnded(agency))
                 return
             await self._reading_slots.acquire()
             self.received_bytes += len(packet)

@@ -15,6 +15,7 @@ from protocol.errors import SizeError
 from protocol.messages import Aggregate, Envelope, Query, Role, Terms
 from psi import ELEMENT_BYTES, SUITE, lp, stream_key
 from psi.elgamal import CIPHERTEXT_BYTES
+from psi.shuffle import ShuffleStatement
 
 ONE_LEG: Final = 0
 PARTIAL_BYTES: Final = ELEMENT_BYTES
@@ -102,6 +103,43 @@ class Keys:
             leg=ONE_LEG,
             list_number=list_number,
             purpose=purpose,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ShuffledList:
+    """One list of a session: all that its shuffle is bound to but what comes out of it.
+
+    Args:
+        asked: how many of the requester's elements; `targets`, of the responder's.
+        before: SHA-512 of the targets.
+        public_key: of the requester's mask for this list.
+        joint_key: for a sum, under which the ciphertexts are; else empty.
+    """
+
+    plan: Plan
+    keys: Keys
+    ctx: bytes
+    number: int
+    asked: int
+    targets: int
+    before: bytes
+    public_key: bytes
+    joint_key: bytes
+
+    def statement(self, after: bytes, bound: bytes) -> ShuffleStatement:
+        """What is proved, given SHA-512 of the shuffled targets and of what is asked."""
+        return ShuffleStatement(
+            ctx=self.ctx,
+            leg=ONE_LEG,
+            list_number=self.number,
+            count=self.targets,
+            columns=self.plan.columns,
+            public_key=self.public_key,
+            joint_key=self.joint_key,
+            before=self.before,
+            after=after,
+            bound=bound,
         )
 
 

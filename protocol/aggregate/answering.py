@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from protocol.aggregate import jobs
-from protocol.aggregate.agreed import Keys, Plan
+from protocol.aggregate.agreed import Keys, Plan, ShuffledList
 from protocol.aggregate.matching import Matching
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Append, Compute, Job, ReadItems, ReadRows, ReadValues, Sort, Values
@@ -108,19 +108,18 @@ class Answering:
         if number == len(self._sizes):
             self._arrived()
             return
-        Matching(
-            self._drive,
-            self._plan,
-            self._keys,
-            self._ctx,
-            number,
-            (self._plan.asked_sizes[number], self._sizes[number]),
-            self._hashes[number].digest(),
-            self._public_keys[number],
-            self._joint_key,
-            partial(self._match, number + 1),
-            partial(self._on_matched, number),
-        ).begin()
+        shuffled = ShuffledList(
+            plan=self._plan,
+            keys=self._keys,
+            ctx=self._ctx,
+            number=number,
+            asked=self._plan.asked_sizes[number],
+            targets=self._sizes[number],
+            before=self._hashes[number].digest(),
+            public_key=self._public_keys[number],
+            joint_key=self._joint_key,
+        )
+        Matching(self._drive, shuffled, partial(self._match, number + 1), partial(self._on_matched, number)).begin()
 
     def _on_matched(self, number: int, rows: bytes) -> None:
         self._found[number] = rows

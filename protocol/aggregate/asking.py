@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from protocol.aggregate import jobs
-from protocol.aggregate.agreed import Keys, Plan
+from protocol.aggregate.agreed import Keys, Plan, ShuffledList
 from protocol.aggregate.intake import Intake
 from protocol.aggregate.shuffling import Shuffle
 from protocol.chunks import Span, chunks, in_turn
@@ -95,15 +95,15 @@ class Asking:
         if number == len(self._plan.asked_sizes):
             self._then()
             return
-        Shuffle(
-            self._drive,
-            self._plan,
-            self._keys,
-            self._ctx,
-            number,
-            (self._plan.asked_sizes[number], self._target_sizes[number]),
-            self._taken_in[number].digest,
-            self.public_keys[number],
-            self._joint_key,
-            partial(self._shuffle, number + 1),
-        ).begin()
+        shuffled = ShuffledList(
+            plan=self._plan,
+            keys=self._keys,
+            ctx=self._ctx,
+            number=number,
+            asked=self._plan.asked_sizes[number],
+            targets=self._target_sizes[number],
+            before=self._taken_in[number].digest,
+            public_key=self.public_keys[number],
+            joint_key=self._joint_key,
+        )
+        Shuffle(self._drive, shuffled, partial(self._shuffle, number + 1)).begin()

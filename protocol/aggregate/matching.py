@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from protocol.aggregate import jobs
-from protocol.aggregate.agreed import ONE_LEG, Keys, Plan
+from protocol.aggregate.agreed import ShuffledList
 from protocol.aggregate.intake import Intake
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Append, Compute, Join, ReadRows, Sort
@@ -63,10 +63,7 @@ class Matching:
     """Finds which of the shuffled targets were asked; the targets are sorted in ("targets", list).
 
     Args:
-        sizes: of what is asked, of the targets.
-        before: SHA-512 of the targets.
-        public_key: of the requester's mask for this list.
-        joint_key: for a sum; else empty.
+        of: the list.
         arrived: called once, when all of this list is here.
         matched: called once, later, with the numbers of the shuffled rows that were asked (little-endian uint32,
             ascending).
@@ -75,37 +72,28 @@ class Matching:
     def __init__(
         self,
         drive: Drive,
-        plan: Plan,
-        keys: Keys,
-        ctx: bytes,
-        number: int,
-        sizes: tuple[int, int],
-        before: bytes,
-        public_key: bytes,
-        joint_key: bytes,
+        of: ShuffledList,
         arrived: Callable[[], None],
         matched: Callable[[bytes], None],
     ) -> None:
         self._drive = drive
-        self._plan = plan
-        self._keys = keys
-        self._ctx = ctx
-        self._number = number
-        self._asked, self._targets = sizes
-        self._before = before
-        self._public_key = public_key
-        self._joint_key = joint_key
+        self._list = of
         self._arrived = arrived
         self._matched = matched
         self._opening = b""
         self._parts_to_come = 2
         asked, shuffled, responses = PacketType.ASKED, PacketType.SHUFFLED, PacketType.SHUFFLE_PROOF
-        self._asked_intake = self._intake(asked, "asked", ELEMENT_BYTES, self._asked, self._on_asked)
+        self._asked_intake = self._intake(asked, "asked", ELEMENT_BYTES, of.asked, self._on_asked)
         self._shuffled_intake = self._intake(
-            shuffled, "shuffled", plan.row_bytes, self._targets, self._on_shuffled, each=self._keep_beginnings
+            shuffled,
+            "shuffled",
+            of.plan.row_bytes,
+            of.targets,
+            self._on_shuffled,
+            each=self._keep_beginnings,
         )
         self._response_intake = self._intake(
-            responses, "responses", RESPONSE_BYTES, self._targets, self._on_responses, ascending=False
+            responses, "responses", RESPONSE_BYTES, of.targets, self._on_responses, ascending=False
         )
 
     def begin(self) -> None:
@@ -122,21 +110,21 @@ class Matching:
         ascending: bool = True,
         each: Callable[[Span, bytes], None] | None = None,
     ) -> Intake:
-        place = (spool, self._number)
+        place = (spool, self._list.number)
         return Intake(self._drive, kind, place, row_bytes, size, then, ascending=ascending, each=each)
 
     # --- what arrives
 
     def _on_asked(self) -> None:
-        in_turn(frames([self._asked], ELEMENT_BYTES), self._mask, self._sort)
+        in_turn(frames([self._list.asked], ELEMENT_BYTES), self._mask, self._sort)
         self._shuffled_intake.begin()
 
     def _keep_beginnings(self, span: Span, rows: bytes) -> None:
-        beginnings = jobs.beginnings(rows, self._plan.row_bytes, span.first)
-        self._drive.emit(Append(("beginnings", self._number), TAG_BYTES + ROW_NUMBER_BYTES, beginnings))
+        beginnings = jobs.beginnings(rows, self._list.plan.row_bytes, span.first)
+        self._drive.emit(Append(("beginnings", self._list.number), TAG_BYTES + ROW_NUMBER_BYTES, beginnings))
 
     def _on_shuffled(self) -> None:
-        if self._targets:
+        if self._list.targets:
             self._drive.expect(PacketType.SHUFFLE_PROOF, self._on_opening)
         else:  # nothing was shuffled, so nothing is proved
             self._part_is_done()
@@ -147,19 +135,8 @@ class Matching:
         self._response_intake.begin()
 
     def _on_responses(self) -> None:
-        statement = ShuffleStatement(
-            ctx=self._ctx,
-            leg=ONE_LEG,
-            list_number=self._number,
-            count=self._targets,
-            columns=self._plan.columns,
-            public_key=self._public_key,
-            joint_key=self._joint_key,
-            before=self._before,
-            after=self._shuffled_intake.digest,
-            bound=self._asked_intake.digest,
-        )
-        job = BeginVerification(statement, self._opening, self._keys.key("verification", self._number))
+        statement = self._list.statement(self._shuffled_intake.digest, self._asked_intake.digest)
+        job = BeginVerification(statement, self._opening, self._list.keys.key("verification", self._list.number))
         self._drive.do(partial(Compute, job=job), self._verify)
         self._arrived()
 
@@ -167,10 +144,10 @@ class Matching:
 
     def _verify(self, verifier: ShuffleVerifier) -> None:
         self._verifier = verifier
-        in_turn(frames([self._targets], self._plan.row_bytes), self._verify_frame, self._finish)
+        in_turn(frames([self._list.targets], self._list.plan.row_bytes), self._verify_frame, self._finish)
 
     def _verify_frame(self, span: Span, done: Callable[[], None]) -> None:
-        row_bytes = self._plan.row_bytes
+        row_bytes = self._list.plan.row_bytes
         parts: list[bytes] = []
 
         def on_part(rows: bytes) -> None:
@@ -194,17 +171,17 @@ class Matching:
 
     def _mask(self, span: Span, done: Callable[[], None]) -> None:
         def compute(rows: bytes) -> None:
-            job = jobs.MaskAsked(rows, self._keys.key("mask", self._number))
+            job = jobs.MaskAsked(rows, self._list.keys.key("mask", self._list.number))
             self._drive.do(partial(Compute, job=job), keep)
 
         def keep(rows: bytes) -> None:
-            self._drive.emit(Append(("masked", self._number), TAG_BYTES, rows))
+            self._drive.emit(Append(("masked", self._list.number), TAG_BYTES, rows))
             done()
 
         self._read_in_turn((("asked", ELEMENT_BYTES),), span, compute)
 
     def _sort(self) -> None:
-        sort = partial(Sort, spool=("masked", self._number), row_bytes=TAG_BYTES)
+        sort = partial(Sort, spool=("masked", self._list.number), row_bytes=TAG_BYTES)
         self._drive.do(sort, lambda _: self._part_is_done())
 
     def _part_is_done(self) -> None:
@@ -214,9 +191,9 @@ class Matching:
             return
         join = partial(
             Join,
-            outputs=("beginnings", self._number),
+            outputs=("beginnings", self._list.number),
             output_row_bytes=TAG_BYTES + ROW_NUMBER_BYTES,
-            tags=("masked", self._number),
+            tags=("masked", self._list.number),
             tag_row_bytes=TAG_BYTES,
         )
         self._drive.do(join, self._on_joined)
@@ -235,5 +212,7 @@ class Matching:
             if rest:
                 self._read_in_turn(tuple(rest), span, each)
 
-        read = partial(ReadRows, spool=(name, self._number), row_bytes=row_bytes, first=span.first, count=span.count)
+        read = partial(
+            ReadRows, spool=(name, self._list.number), row_bytes=row_bytes, first=span.first, count=span.count
+        )
         self._drive.do(read, on_rows)

@@ -6,9 +6,9 @@ from protocol.aggregate import cells
 from protocol.aggregate.agreed import Keys, Plan
 from protocol.aggregate.asking import Asking
 from protocol.codec import decode_message
-from protocol.effects import Figure, Figures
 from protocol.errors import ProtocolError, TermsError, WrongReferenceError
 from protocol.messages import Cells, Packet, PacketType, Terms
+from protocol.results import Figure, Figures
 from protocol.roles import Requester
 from psi import PsiError
 

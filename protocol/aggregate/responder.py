@@ -8,9 +8,10 @@ from protocol.aggregate import cells, jobs
 from protocol.aggregate.agreed import Keys, Plan
 from protocol.aggregate.answering import Answering
 from protocol.aggregate.release import told
-from protocol.effects import Charge, Compute, Disclosed
+from protocol.effects import Charge, Compute
 from protocol.errors import CellsError, TermsError
 from protocol.messages import Cells, Envelope, Packet, PacketType, Terms
+from protocol.results import Disclosed
 from protocol.roles import Responder
 from protocol.rows import ROW_NUMBER_BYTES
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from protocol.aggregate import jobs
-from protocol.aggregate.agreed import ONE_LEG, Keys, Plan
+from protocol.aggregate.agreed import ShuffledList
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Append, Compute, ReadRows, Sort
 from protocol.intersect.agreed import Drive
 from protocol.messages import PacketType
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import ELEMENT_BYTES
-from psi.shuffle import RESPONSE_BYTES, ShuffleCommitted, ShuffleProof, ShuffleProver, ShuffleStatement
+from psi.shuffle import RESPONSE_BYTES, ShuffleCommitted, ShuffleProof, ShuffleProver
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,44 +66,27 @@ class Shuffle:
     sorted in ("asked", list).
 
     Args:
-        sizes: of what is asked, of the targets.
-        before: SHA-512 of the targets.
-        public_key: of the own mask for this list.
-        joint_key: for a sum, under which the ciphertexts are; else empty.
+        of: the list.
         then: called once, when all is sent.
     """
 
     def __init__(
         self,
         drive: Drive,
-        plan: Plan,
-        keys: Keys,
-        ctx: bytes,
-        number: int,
-        sizes: tuple[int, int],
-        before: bytes,
-        public_key: bytes,
-        joint_key: bytes,
+        of: ShuffledList,
         then: Callable[[], None],
     ) -> None:
         self._drive = drive
-        self._plan = plan
-        self._keys = keys
-        self._ctx = ctx
-        self._number = number
-        self._asked, self._targets = sizes
-        self._before = before
-        self._public_key = public_key
-        self._joint_key = joint_key
+        self._list = of
         self._then = then
-        self._mask_key = keys.key("mask", number)
-        self._randomness_key = keys.key("rerandomize", number)
+        self._mask_key = of.keys.key("mask", of.number)
+        self._randomness_key = of.keys.key("rerandomize", of.number)
         self._asked_hash = hashlib.sha512()
         self._after_hash = hashlib.sha512()
         self._permutation = bytearray()
 
     def begin(self) -> None:
-        in_turn(frames([self._asked], ELEMENT_BYTES), self._ask, self._mask)
+        in_turn(frames([self._list.asked], ELEMENT_BYTES), self._ask, self._mask)
 
     # --- what is asked
 
@@ -118,30 +101,32 @@ class Shuffle:
     # --- the shuffle
 
     def _mask(self) -> None:
-        in_turn(frames([self._targets], self._plan.row_bytes), self._mask_frame, self._sort)
+        in_turn(frames([self._list.targets], self._list.plan.row_bytes), self._mask_frame, self._sort)
 
     def _mask_frame(self, span: Span, done: Callable[[], None]) -> None:
         def compute(rows: bytes) -> None:
-            job = jobs.MaskTargets(rows, self._plan, self._mask_key, span.first, self._joint_key, self._randomness_key)
+            job = jobs.MaskTargets(
+                rows, self._list.plan, self._mask_key, span.first, self._list.joint_key, self._randomness_key
+            )
             self._drive.do(partial(Compute, job=job), keep)
 
         def keep(rows: bytes) -> None:
-            self._drive.emit(Append(("shuffled", self._number), self._numbered_bytes, rows))
+            self._drive.emit(Append(("shuffled", self._list.number), self._numbered_bytes, rows))
             self._drive.advance(span.count)
             done()
 
-        self._read("targets", self._plan.row_bytes, span, compute)
+        self._read("targets", self._list.plan.row_bytes, span, compute)
 
     def _sort(self) -> None:
-        sort = partial(Sort, spool=("shuffled", self._number), row_bytes=self._numbered_bytes)
+        sort = partial(Sort, spool=("shuffled", self._list.number), row_bytes=self._numbered_bytes)
         self._drive.do(sort, lambda _: self._send())
 
     def _send(self) -> None:
-        in_turn(frames([self._targets], self._plan.row_bytes), self._send_frame, self._prove)
+        in_turn(frames([self._list.targets], self._list.plan.row_bytes), self._send_frame, self._prove)
 
     def _send_frame(self, span: Span, done: Callable[[], None]) -> None:
         def send(numbered: bytes) -> None:
-            rows, numbers = jobs.unnumbered(numbered, self._plan.row_bytes)
+            rows, numbers = jobs.unnumbered(numbered, self._list.plan.row_bytes)
             self._after_hash.update(rows)
             self._permutation += numbers
             self._drive.send_rows(PacketType.SHUFFLED, rows)
@@ -152,38 +137,27 @@ class Shuffle:
     # --- the proof
 
     def _prove(self) -> None:
-        if not self._targets:
+        if not self._list.targets:
             self._then()
             return
-        statement = ShuffleStatement(
-            ctx=self._ctx,
-            leg=ONE_LEG,
-            list_number=self._number,
-            count=self._targets,
-            columns=self._plan.columns,
-            public_key=self._public_key,
-            joint_key=self._joint_key,
-            before=self._before,
-            after=self._after_hash.digest(),
-            bound=self._asked_hash.digest(),
-        )
+        statement = self._list.statement(self._after_hash.digest(), self._asked_hash.digest())
         prover = ShuffleProver(
             statement,
             self._mask_key,
-            self._keys.key("shuffle-proof", self._number),
+            self._list.keys.key("shuffle-proof", self._list.number),
             bytes(self._permutation),
-            self._randomness_key if self._plan.columns else b"",
+            self._randomness_key if self._list.plan.columns else b"",
         )
         self._permutation.clear()
         self._drive.do(partial(Compute, job=Commit(prover)), self._on_committed)
 
     def _on_committed(self, committed: ShuffleCommitted) -> None:
         self._committed = committed
-        in_turn(frames([self._targets], self._plan.row_bytes), self._absorb, self._close)
+        in_turn(frames([self._list.targets], self._list.plan.row_bytes), self._absorb, self._close)
 
     def _absorb(self, span: Span, done: Callable[[], None]) -> None:
         def compute(after: bytes) -> None:
-            job = Absorb(self._committed, after, self._plan.row_bytes)
+            job = Absorb(self._committed, after, self._list.plan.row_bytes)
             self._drive.do(partial(Compute, job=job), absorbed)
 
         def absorbed(committed: ShuffleCommitted) -> None:
@@ -199,7 +173,7 @@ class Shuffle:
     def _open(self, proof: ShuffleProof) -> None:
         self._proof = proof
         self._drive.send_rows(PacketType.SHUFFLE_PROOF, proof.opening)
-        in_turn(frames([self._targets], RESPONSE_BYTES), self._respond, self._then)
+        in_turn(frames([self._list.targets], RESPONSE_BYTES), self._respond, self._then)
 
     def _respond(self, span: Span, done: Callable[[], None]) -> None:
         def send(responded: tuple[bytes, ShuffleProof]) -> None:
@@ -213,8 +187,10 @@ class Shuffle:
 
     @property
     def _numbered_bytes(self) -> int:
-        return self._plan.row_bytes + ROW_NUMBER_BYTES
+        return self._list.plan.row_bytes + ROW_NUMBER_BYTES
 
     def _read(self, spool: str, row_bytes: int, span: Span, then: Callable[[bytes], None]) -> None:
-        read = partial(ReadRows, spool=(spool, self._number), row_bytes=row_bytes, first=span.first, count=span.count)
+        read = partial(
+            ReadRows, spool=(spool, self._list.number), row_bytes=row_bytes, first=span.first, count=span.count
+        )
         self._drive.do(read, then)

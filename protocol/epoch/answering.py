@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from protocol.effects import Charge, Disclosed
+from protocol.effects import Charge
 from protocol.epoch.statements import granted, list_numbers, own_keys
 from protocol.errors import SizeError, UnexpectedPacketError
 from protocol.intersect.agreed import REQUESTER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.messages import Envelope, Packet, PacketType, Query, Variant
+from protocol.results import Disclosed
 from protocol.roles import Responder
 from protocol.rows import PLAIN
 

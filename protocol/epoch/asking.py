@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from protocol.dsse import Signer
-from protocol.effects import Answer
 from protocol.epoch.statements import Held, list_numbers
 from protocol.errors import EpochError, SizeError
 from protocol.handshake import Question
@@ -11,6 +10,7 @@ from protocol.intersect.agreed import REQUESTER_ASKS, Terms
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import compare
 from protocol.messages import Packet, PacketType, Query, Variant
+from protocol.results import Answer
 from protocol.roles import Requester
 from protocol.rows import PLAIN
 from protocol.session import Local, Peer, Secrets

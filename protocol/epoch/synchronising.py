@@ -13,7 +13,7 @@ from typing import Final
 from protocol.chunks import frames
 from protocol.codec import DIGEST_BYTES
 from protocol.dsse import Signer
-from protocol.effects import Adopt, Charge, Disclosed, Merge, Merged, ReadRelease, Signed, Synchronised
+from protocol.effects import Adopt, Charge, Merge, Merged, ReadRelease, Signed
 from protocol.epoch.statements import (
     Held,
     check_epoch,
@@ -29,6 +29,7 @@ from protocol.errors import EpochError, ReleaseError, SizeError
 from protocol.handshake import Question
 from protocol.intersect.tags import Tags
 from protocol.messages import Envelope, Packet, PacketType, Query, Release, Variant
+from protocol.results import Disclosed, Synchronised
 from protocol.roles import Requester, Responder
 from protocol.rows import PLAIN
 from protocol.session import Local, Peer, Secrets

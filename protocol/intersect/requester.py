@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from protocol.effects import Answer, Charge
+from protocol.effects import Charge
 from protocol.handshake import revealed
 from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
 from protocol.messages import Packet, PacketType, Query, Variant
+from protocol.results import Answer
 from protocol.roles import Requester
 from protocol.rows import NOTED, PLAIN
 

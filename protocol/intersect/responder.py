@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from protocol.effects import Answer, Charge, Disclosed
+from protocol.effects import Charge
 from protocol.errors import (
     AbortedError,
     ConnectionLostError,
@@ -19,6 +19,7 @@ from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
 from protocol.messages import Envelope, Packet, PacketType, Query, Variant
+from protocol.results import Answer, Disclosed
 from protocol.roles import Responder
 from protocol.rows import NOTED, PLAIN
 from psi import PsiError

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from protocol.effects import Charge, Compute, Job, OwnCells, ReadCells, Solve, Total, Totals
+from protocol.effects import Charge, Compute, Job, OwnCells, ReadCells, Solve
 from protocol.errors import ParticipantError, UnexpectedPacketError, ViewError
 from protocol.messages import Contribution, Key, Open, Opening, PacketType, Pledge, Query, Shares, Terms, View
+from protocol.results import Total, Totals
 from protocol.totals import jobs
 from protocol.totals.contribution import NoiseKeys, own_values
 from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view

@@ -92,7 +92,6 @@ class TotalsRequester(TotalsNode):
         check_aggregate(self.envelope)
         self._take_part(Plan.of(self.envelope), terms)
         self._links = [entry.peer.agency for entry in invited]
-        self._why: dict[str, ProtocolError] = {}
 
     # --- the star
 
@@ -115,7 +114,6 @@ class TotalsRequester(TotalsNode):
     def _link_ended(self, event: LinkEnded) -> None:
         if event.agency in self._links:
             self._links.remove(event.agency)
-            self._why[event.agency] = event.error
             self._check_links()
 
     def _gather(self, kind: PacketType, stage: int, needed: frozenset[str], then: Callable[[], None]) -> None:
@@ -126,7 +124,7 @@ class TotalsRequester(TotalsNode):
         """A participant that has said all it had to say may go; one that is still waited for may not."""
         missing = tuple(agency for agency in self.unheard if agency not in self._links)
         if missing:
-            raise NotHeardError(missing, self.local.agency) from self._why.get(missing[0])
+            raise NotHeardError(missing, self.local.agency)
 
     def _broadcast(self, packet: Packet) -> None:
         raw = encode_packet(packet)

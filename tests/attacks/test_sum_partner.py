@@ -17,6 +17,7 @@ from protocol.aggregate import jobs
 from protocol.aggregate.agreed import possession_context
 from protocol.codec import decode_packet
 from protocol.messages import PacketType, Query, Role, Terms
+from protocol.results import Figure
 from protocol.session import Session
 from protocol.summing.agreed import Decrypt
 from psi import group
@@ -41,7 +42,7 @@ def total(**more: Any) -> Simulation:
 
 
 def test_the_honest_question_is_answered() -> None:
-    assert figures(total()).figures == (fx.Figure("x", 5, 300), fx.Figure("y", 2, 12))
+    assert figures(total()).figures == (Figure("x", 5, 300), Figure("y", 2, 12))
 
 
 # --- ciphertexts

@@ -215,11 +215,16 @@ def test_a_data_set_without_transactions_is_refused_before_anything_is_sent(circ
     assert (outcome.code, outcome.error["code"]) == (ExitCode.INPUT, "bad-aggregate")
 
 
-def test_who_holds_more_than_the_question_says_refuses_and_is_paid(circle: Circle) -> None:
+def test_who_holds_more_than_the_question_says_refuses_and_is_paid(circle: Circle, tmp_path: Path) -> None:
     circle.allow()
-    outcome = circle.ask(
-        "--most", 10 * SIZE, "--minimum", "1", "--where", "date>=2028-01-01", "--where", "date<=2028-12-31", "--json"
-    )
-    assert outcome.code == 0, outcome.err
-    refused = circle.ask("--most", SIZE // 2, "--minimum", "1", "--where", "date>=2029-01-01", "--json")
-    assert refused.code != 0
+    north, south = circle.nodes[:2]
+    north.must("exercise", "accounts", tmp_path / "few", "--size", 5, "--overlap", 0, "--seed", 12)
+    file = tmp_path / "few" / "accounts-1.csv"
+    north.must("registry", "import", "few", file, "--mapping", file.with_suffix(".toml"), "--json")
+    mandate = north.home.with_name("mandate.toml")
+    whom = ("--with", "south,east", "--data-set", "few", "--ask", "accounts", "--kind", "iban", "--mandate", mandate)
+    asked = ("--most", SIZE // 2, "--minimum", "1", "--where", "date>=2029-01-01", "--yes", "--json")
+    outcome = north.accord("query", "totals", *whom, *asked)
+    assert (outcome.code, outcome.error["code"]) == (ExitCode.REFUSED_BY_PARTNER, "refused")
+    refused = [row for row in south.ledger() if row["event"] == "decision" and row["decision"] == "refused"][-1]
+    assert (refused["reason"], refused["charged"], refused["exact"]) == ("bad-aggregate", 1, 1)

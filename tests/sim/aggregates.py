@@ -17,6 +17,7 @@ from protocol.counting import CountRequester
 from protocol.handshake import Question
 from protocol.messages import Aggregate, Query, Reveals, Terms
 from protocol.responders import AnyResponder
+from protocol.results import Disclosed, Figures
 from protocol.roles import Requester
 from protocol.session import Peer
 from protocol.summing import SumRequester
@@ -128,17 +129,17 @@ def in_units(amount: int, aggregate: Aggregate) -> int:
     return max(aggregate.low, min(aggregate.high, whole + (2 * rest >= aggregate.unit)))
 
 
-def figures(simulation: Simulation) -> fx.Figures:
+def figures(simulation: Simulation) -> Figures:
     done = simulation.requester.done
     assert done is not None and done.error is None, done
-    assert isinstance(done.result, fx.Figures)
+    assert isinstance(done.result, Figures)
     return done.result
 
 
-def learned(simulation: Simulation) -> fx.Disclosed:
+def learned(simulation: Simulation) -> Disclosed:
     done = simulation.responder.done
     assert done is not None and done.error is None, done
-    assert isinstance(done.result, fx.Disclosed)
+    assert isinstance(done.result, Disclosed)
     return done.result
 
 

@@ -25,6 +25,7 @@ from protocol.errors import ConnectionLostError
 from protocol.handshake import Question
 from protocol.messages import Aggregate, PacketType, Reveals, Terms
 from protocol.responders import AnyResponder
+from protocol.results import Totals
 from protocol.session import Peer, Session
 from protocol.totals import Invited, TotalsContributor, TotalsRequester
 from psi import PsiError, group
@@ -153,7 +154,7 @@ class Member:
     def totals(self) -> list[tuple[int | None, int | None, int | None]]:
         assert self.done is not None
         assert self.done.error is None, self.done.error
-        assert isinstance(self.done.result, fx.Totals)
+        assert isinstance(self.done.result, Totals)
         return [(total.contributors, total.records, total.value) for total in self.done.result.totals]
 
 
@@ -260,7 +261,7 @@ class Ring:
     def lose(self, agency: str) -> Ring:
         """The connection to a contributor ends; both sides notice."""
         self.members[agency].feed(fx.Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
-        self.requester.feed(fx.LinkEnded(agency, ConnectionLostError("the test cuts the wire")))
+        self.requester.feed(fx.LinkEnded(agency))
         self._collect(honest)
         for member in self.members.values():
             while member.inbox:

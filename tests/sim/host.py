@@ -25,6 +25,7 @@ from protocol.handshake import Question
 from protocol.intersect import IntersectRequester, IntersectResponder
 from protocol.messages import LegalBasis, List, PacketType
 from protocol.notes import encode_note
+from protocol.results import Answer
 from protocol.session import Local, Peer, Secrets, Session
 from psi import Items, PsiError
 
@@ -248,7 +249,7 @@ class Simulation:
         assert done is not None
         assert done.error is None, done.error
         result = done.result
-        assert isinstance(result, fx.Answer)
+        assert isinstance(result, Answer)
         return [[int.from_bytes(rows[i : i + 4], "little") for i in range(0, len(rows), 4)] for rows in result.rows]
 
     def errors(self) -> tuple[str | None, str | None]:

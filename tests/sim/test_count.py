@@ -13,6 +13,7 @@ from protocol.aggregate.agreed import Keys
 from protocol.codec import decode_packet
 from protocol.errors import HostError
 from protocol.messages import Aggregate, Filter, PacketType, Query, Role, Terms
+from protocol.results import Disclosed, Figure
 from psi.noise import discrete_laplace, noise_tail
 from tests.sim.aggregates import COUNT, Holdings, Record, Truth, aggregate_simulation, figures, learned
 from tests.sim.host import Simulation, question, refuse
@@ -47,8 +48,8 @@ def test_the_count_is_the_plain_one_or_is_suppressed(data: st.DataObject) -> Non
     (truth,) = Truth.of(aggregate, mine, theirs).counts
     (figure,) = figures(simulation).figures
     near = truth if not rounding else (2 * truth + rounding) // (2 * rounding) * rounding
-    assert figure == fx.Figure("", near if truth >= aggregate.minimum else None)
-    assert learned(simulation) == fx.Disclosed((truth,), (truth >= aggregate.minimum,))
+    assert figure == Figure("", near if truth >= aggregate.minimum else None)
+    assert learned(simulation) == Disclosed((truth,), (truth >= aggregate.minimum,))
 
 
 @pytest.mark.parametrize(
@@ -58,14 +59,14 @@ def test_sizes(mine: int, theirs: int, shared: int) -> None:
     left = [bytes([1, i]) for i in range(shared)] + [bytes([2, i]) for i in range(mine - shared)]
     right = [bytes([1, i]) for i in range(shared)] + [bytes([3, i]) for i in range(theirs - shared)]
     simulation = count({"imo": left}, {"imo": held(right)})
-    assert figures(simulation).figures == (fx.Figure("", shared),)
+    assert figures(simulation).figures == (Figure("", shared),)
     assert figures(simulation).partner_sizes == (theirs,)
 
 
 def test_more_rows_than_a_frame_holds() -> None:
     left = [i.to_bytes(4, "big") for i in range(33_000)]
     simulation = count({"imo": left}, {"imo": held([*left[::11], b"foreign"] + [b"%d" % i for i in range(30_001)])})
-    assert figures(simulation).figures == (fx.Figure("", 3_000),)
+    assert figures(simulation).figures == (Figure("", 3_000),)
     assert simulation.responder.sent.count(PacketType.TARGETS) == 2
     assert simulation.requester.sent.count(PacketType.SHUFFLE_PROOF) == 1 + 3
 

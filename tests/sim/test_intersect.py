@@ -12,6 +12,7 @@ from protocol.errors import ConnectionLostError
 from protocol.intersect import IntersectResponder
 from protocol.messages import PacketType, Reveals
 from protocol.notes import decode_note
+from protocol.results import Answer
 from psi import CHUNK_ELEMENTS
 from tests.sim.host import NOW_MS, Simulation, note_of, question, refuse
 
@@ -131,7 +132,7 @@ def test_each_shared_identifier_comes_with_its_note(reveals: Reveals, mine: int,
         expected = [i for i, value in enumerate(own) if value in set(others)]
         assert simulation.rows(host) == [expected]
         assert host.done is not None
-        assert isinstance(host.done.result, fx.Answer)
+        assert isinstance(host.done.result, Answer)
         notes = host.done.result.notes[0]
         texts = [decode_note(notes[i : i + 128]) for i in range(0, len(notes), 128)]
         assert texts == [note_of(own[i]) or None for i in expected]
@@ -151,7 +152,7 @@ def test_a_note_that_was_altered_is_told_from_one_that_says_nothing() -> None:
     assert simulation.errors() == (None, None)
     assert simulation.requester.done is not None
     answer = simulation.requester.done.result
-    assert isinstance(answer, fx.Answer)
+    assert isinstance(answer, Answer)
     assert answer.notes == (bytes(9 * 128),)
     assert sorted(answer.authentic[0]) == [0] + [1] * 8
 

@@ -13,6 +13,7 @@ from protocol import effects as fx
 from protocol.aggregate.release import told
 from protocol.codec import decode_packet
 from protocol.messages import Aggregate, PacketType, Query, Terms
+from protocol.results import Disclosed, Figure
 from psi import ELEMENT_BYTES, group
 from psi.elgamal import MAX_TOTAL
 from psi.noise import noise_tail
@@ -29,11 +30,11 @@ def total(mine: Lists, theirs: Holdings, aggregate: Aggregate = SUM, **more: obj
     return aggregate_simulation(Query.SUM, aggregate, mine, theirs, **more).run()  # type: ignore[arg-type]
 
 
-def expected(aggregate: Aggregate, truth: Truth) -> tuple[fx.Figure, ...]:
+def expected(aggregate: Aggregate, truth: Truth) -> tuple[Figure, ...]:
     tells = told(truth.counts, aggregate.minimum)
     names = aggregate.categories or ("",)
     return tuple(
-        fx.Figure(name, count, value) if tell else fx.Figure(name, None, None)
+        Figure(name, count, value) if tell else Figure(name, None, None)
         for name, count, value, tell in zip(names, truth.counts, truth.totals, tells, strict=True)
     )
 
@@ -68,19 +69,19 @@ def test_figures_are_the_plain_ones_or_are_suppressed(data: st.DataObject) -> No
     assert simulation.errors() == (None, None)
     truth = Truth.of(aggregate, mine, theirs)
     assert figures(simulation).figures == expected(aggregate, truth)
-    assert learned(simulation) == fx.Disclosed(truth.counts, told(truth.counts, aggregate.minimum))
+    assert learned(simulation) == Disclosed(truth.counts, told(truth.counts, aggregate.minimum))
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 67])
 def test_all_shared_and_negative_amounts(size: int) -> None:
     values = {b"%d" % i: -i * i for i in range(size)}
     simulation = total({"imo": list(values)}, {"imo": flat(values)}, replace(SUM, low=-10_000))
-    assert figures(simulation).figures == (fx.Figure("", size, sum(values.values())),)
+    assert figures(simulation).figures == (Figure("", size, sum(values.values())),)
 
 
 def test_nothing_shared() -> None:
     simulation = total({"imo": [b"a"]}, {"imo": flat({b"b": 7})})
-    assert figures(simulation).figures == (fx.Figure("", 0, 0),)
+    assert figures(simulation).figures == (Figure("", 0, 0),)
 
 
 @pytest.mark.parametrize(("amount", "units"), [(149, 1), (150, 2), (151, 2), (-149, -1), (-150, -1), (-151, -2)])
@@ -101,7 +102,7 @@ def test_a_value_is_clipped_to_the_declared_range(amount: int, clipped: int) -> 
 def test_values_of_a_category_without_its_flag_are_not_summed() -> None:
     theirs = {"imo": {b"a": Record((1, 0), (5, 7)), b"b": Record((0, 0), (11, 13))}}
     simulation = total({"imo": [b"a", b"b"]}, theirs, categorised(SUM, "x", "y"))
-    assert figures(simulation).figures == (fx.Figure("x", 1, 5), fx.Figure("y", 0, 0))
+    assert figures(simulation).figures == (Figure("x", 1, 5), Figure("y", 0, 0))
 
 
 def test_more_rows_than_a_frame_holds() -> None:
@@ -139,7 +140,7 @@ def test_noise_is_on_counts_and_totals_and_both_are_charged() -> None:
     simulation = total({"imo": list(values)}, {"imo": flat(values)}, terms=Terms(1, 300, 0))
     (figure,) = figures(simulation).figures
     assert figure.count is not None and figure.total is not None
-    assert figure != fx.Figure("", 60, 6_000)
+    assert figure != Figure("", 60, 6_000)
     assert abs(figure.count - 60) <= noise_tail(1, 300)
     assert abs(figure.total - 6_000) <= noise_tail(1_000, 300)
     assert learned(simulation).counts == (60,)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from protocol import effects as fx
 from protocol.errors import Reason
 from protocol.messages import Aggregate, PacketType, Terms
+from protocol.results import Totals
 from protocol.totals.contribution import NoiseKeys, own_values
 from tests.sim.circle import EXACT, NAMES, Ring, counting, summing
 
@@ -166,7 +167,7 @@ def test_noise_is_each_participants_own_and_stays_near_the_truth() -> None:
     assert ring.members["north"].acts[-1] == "charge 9 0 1"
     told = ring.requester.done
     assert told is not None
-    assert isinstance(told.result, fx.Totals)
+    assert isinstance(told.result, Totals)
     assert dict(told.result.terms) == dict(zip(NAMES, terms, strict=False))
 
 

@@ -16,9 +16,9 @@ from nodes.errors import StorageError
 from nodes.hits import UNOPENED, _hit
 from nodes.registry import Snapshot, Source, import_source
 from nodes.registry.source import SourceRecord
-from protocol.effects import Answer
 from protocol.identifiers import KINDS, split_canonical
 from protocol.notes import FILLER, encode_note
+from protocol.results import Answer
 from tests.unit.nodes.registry.reading import NOW, registry
 
 NAMES = (

@@ -33,6 +33,7 @@ from protocol.errors import (
 )
 from protocol.intersect import IntersectRequester, IntersectResponder
 from protocol.messages import Accept, Message, Packet, PacketType, Role
+from protocol.results import Answer, Disclosed
 from protocol.session import Peer, Session
 from psi import Items
 from tests.asynchronous import asynchronous
@@ -208,8 +209,8 @@ async def test_two_runners_answer(connect: Callable[..., Pair], tmp_path: Path, 
     mine, yours = rng.sample(range(1000), own), rng.sample(range(1000), theirs)
     pair = connect(mine, yours)
     asked, answered = await pair.run()
-    assert isinstance(asked.done.result, fx.Answer)
-    assert isinstance(answered.done.result, fx.Disclosed)
+    assert isinstance(asked.done.result, Answer)
+    assert isinstance(answered.done.result, Disclosed)
     rows = asked.done.result.rows[0]
     found = [int.from_bytes(rows[i : i + 4], "little") for i in range(0, len(rows), 4)]
     assert found == [row for row, value in enumerate(mine) if value in set(yours)]
@@ -234,7 +235,7 @@ async def test_many_chunks_with_a_slow_wire(connect: Callable[..., Pair], monkey
 
     monkeypatch.setattr(Ends, "write", slow)
     asked, _ = await pair.run()
-    assert isinstance(asked.done.result, fx.Answer)
+    assert isinstance(asked.done.result, Answer)
     assert len(asked.done.result.rows[0]) == 4 * (33_001 - 20_000)
     assert most <= MAX_FRAMES + 2  # a result may add an evaluation, its proof or a receipt to a full queue
 
@@ -335,7 +336,7 @@ async def test_an_answer_survives_a_wire_cut_after_the_receipts(connect: Callabl
     loop.call_later(0.3, cut.set)
     pair.requester._spools.join = join  # type: ignore[method-assign]
     asked, _ = await pair.run()
-    assert isinstance(asked.done.result, fx.Answer)
+    assert isinstance(asked.done.result, Answer)
 
 
 @asynchronous
