@@ -11,7 +11,7 @@ from protocol.errors import ParticipantError, UnexpectedPacketError, ViewError
 from protocol.messages import Contribution, Key, Open, Opening, PacketType, Pledge, Query, Shares, Terms, View
 from protocol.results import Total, Totals
 from protocol.totals import jobs
-from protocol.totals.contribution import NoiseKeys, own_values
+from protocol.totals.contribution import own_noise, own_values
 from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view
 from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, ROUNDS, Round, Rounds
 from psi import SUITE, PsiError, public_key, stream_key
@@ -90,12 +90,15 @@ class TotalsNode(Rounds):
         self._joint_key = joint_key(b"".join(self._public_keys[agency] for agency in self.plan.agencies))
         self._listening = frozenset(ROUNDS)
         self._enter("contributing", 3 * len(self._others()))
-        self.do(ReadCells, self._on_cells)
+        noise = own_noise(self.plan, self._own_terms, self._key("noise-records"), self._key("noise-values"))
+        self.do(partial(Compute, job=noise), self._on_noise)
 
     # --- pledges, contributions, views
 
-    def _on_cells(self, own: OwnCells) -> None:
-        noise = NoiseKeys(self._key("noise-records"), self._key("noise-values"))
+    def _on_noise(self, noise: tuple[tuple[int, ...], ...]) -> None:
+        self.do(ReadCells, partial(self._on_cells, noise))
+
+    def _on_cells(self, noise: tuple[tuple[int, ...], ...], own: OwnCells) -> None:
         job = jobs.Contribute(
             own_values(self.plan, self._own_terms, own, noise),
             self.plan.bounds(),

@@ -14,7 +14,7 @@ from protocol import effects as fx
 from protocol.errors import Reason
 from protocol.messages import Aggregate, PacketType, Terms
 from protocol.results import Totals
-from protocol.totals.contribution import NoiseKeys, own_values
+from protocol.totals.contribution import own_noise, own_values
 from tests.sim.circle import EXACT, NAMES, Ring, counting, summing
 
 CORRIDORS = tuple(f"corridor {number}" for number in range(9))
@@ -174,9 +174,9 @@ def test_noise_is_each_participants_own_and_stays_near_the_truth() -> None:
 def test_nobody_is_hidden_by_more_noise_than_a_cell_can_count() -> None:
     """64 identifiers a person where a cell counts one: the noise of 64 could not even be drawn."""
     ring = Ring.of([cells([1], [0])] * 3, summing(low=0, high=2**45, per_person=64), cap=1)
-    plan, keys = ring.requester.session.plan, NoiseKeys(bytes(32), bytes(range(32)))  # type: ignore[attr-defined]
-    drawn = own_values(plan, Terms(0, 1000, 0), cells([1], [2**30]), keys)
-    assert drawn == own_values(plan, Terms(0, 1000, 0), cells([1], [2**30]), keys)
+    plan, terms = ring.requester.session.plan, Terms(0, 1000, 0)  # type: ignore[attr-defined]
+    noise = own_noise(plan, terms, bytes(32), bytes(range(32))).run()
+    drawn = own_values(plan, terms, cells([1], [2**30]), noise)
     figures = struct.unpack("<3q", drawn)
     assert all(limits.low <= figure <= limits.high for figure, limits in zip(figures, plan.bounds(), strict=True))
 
