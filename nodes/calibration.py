@@ -25,7 +25,8 @@ from nodes.executor import Executor
 from nodes.fields import LATEST_MS, Fields, parse_json
 from nodes.home import Home, make_folder, read_private, write_private
 from nodes.identity import Signer
-from nodes.runner import Outcome, Runner
+from nodes.pair import PairRunner
+from nodes.runner import Outcome
 from nodes.spool import Spools
 from protocol.counting import CountRequester, CountResponder
 from protocol.effects import (
@@ -206,7 +207,7 @@ async def _both_sides(
     try:
         outcome, _ = await asyncio.gather(
             *(
-                Runner(session, channel, host, executor, Spools(spool, SPOOL_BYTES), lambda: now_ms).run()
+                PairRunner(session, channel, host, executor, Spools(spool, SPOOL_BYTES), lambda: now_ms).run()
                 for session, channel, host in (
                     (requester, _Queues(back, there), _Records(own, reveals, logarithms)),
                     (responder, _Queues(there, back), _Records(partner, reveals, logarithms)),

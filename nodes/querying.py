@@ -18,6 +18,7 @@ from nodes.client import open_session
 from nodes.epochs.asking import EpochHost
 from nodes.errors import TooManySessionsError
 from nodes.node import Node
+from nodes.pair import PairRunner
 from nodes.partners import Partner
 from nodes.results import write_result
 from nodes.resuming import ResumingChannel, connecting_again
@@ -149,9 +150,9 @@ class Query(Drive):
             )
             channel = ResumingChannel(session, stream, again)
             stack.callback(channel.close)
-            runner = Runner(session, channel, host, node.executor, host.spools(), node.now_ms)
+            runner = PairRunner(session, channel, host, node.executor, host.spools(), node.now_ms)
             self._runner = runner
-            with node.sessions.session(runner, agency, Role.REQUESTER):
+            with node.sessions.session(runner, (agency,), Role.REQUESTER):
                 return await runner.run()
 
 

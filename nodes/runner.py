@@ -1,15 +1,17 @@
-"""Drives one session, in either role: carries out its effects, overlaps them with the network, and ends it in time.
+"""Drives one session, in any role: carries out its effects, overlaps them with the network, and ends it in time.
 
 The session decides; the runner only moves. It keeps reading while a write is pending, holds back results while four
-frames wait to be written or much waits for the disk, checks the partner at every frame, and turns whatever goes wrong
-in this node into one event, so that the partner hears of it in a signed abort. Evidence is on disk before the message
-it belongs to leaves.
+frames wait to be written or much waits for the disk, checks its partners at every frame, and turns whatever goes wrong
+in this node into one event, so that a partner hears of it in a signed abort. Evidence is on disk before the message
+it belongs to leaves. How packets travel is for those that derive from it: `nodes.pair` speaks to one partner,
+`nodes.totals.star` to several.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -38,7 +40,7 @@ from protocol.effects import (
     Solve,
     Started,
 )
-from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, ResumeError, TimedOutError
+from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, TimedOutError
 from protocol.messages import PacketType
 from protocol.session import Session
 from psi import PsiError
@@ -50,8 +52,18 @@ FLUSH_SECONDS: Final = 10.0  # for the last message of a session, such as an abo
 log = logging.getLogger("accord.session")
 
 
-class Channel(Protocol):
-    """The connection to the partner: whole packets, in order."""
+class Link(Protocol):
+    """What a session is connected through, to one partner or to several."""
+
+    async def finish(self) -> None:
+        """Say that nothing more follows and, if this side opened the stream, wait until the partner ends it."""
+
+    def check(self) -> None:
+        """Raise NodeError where a partner may no longer speak to this node. Called at every frame; cheap."""
+
+
+class Channel(Link, Protocol):
+    """The connection to one partner: whole packets, in order."""
 
     async def read(self) -> bytes | None:
         """Return the next packet, or None when the partner has ended the stream.
@@ -62,12 +74,6 @@ class Channel(Protocol):
 
     async def write(self, packet: bytes) -> None:
         """Return when the packet is handed over. Raises ConnectionLostError."""
-
-    async def finish(self) -> None:
-        """Say that nothing more follows and, if this side opened the stream, wait until the partner ends it."""
-
-    def check(self) -> None:
-        """Raise NodeError where the partner may no longer speak to this node. Called at every frame; cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,13 @@ class Outcome:
         return error.__cause__ if error is not None and isinstance(error.__cause__, NodeError) else error
 
 
-class Runner:
+class Runner(ABC):
     """One session's drive. `run` once; `end` from outside ends it early."""
 
     def __init__(
         self,
         session: Session,
-        channel: Channel,
+        link: Link,
         host: Host,
         executor: Executor,
         spools: Spools,
@@ -101,7 +107,7 @@ class Runner:
         self.session = session
         self.sent_bytes = 0
         self.received_bytes = 0
-        self.channel = channel
+        self._link = link
         self._host = host
         self._executor = executor
         self._spools = spools
@@ -111,7 +117,6 @@ class Runner:
         self._completed: deque[Completed | JobFailed] = deque()
         self._received: deque[Received | ReceivedFrom | LinkEnded | Ended] = deque()
         self._reading_slots = asyncio.Semaphore(MAX_FRAMES)
-        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._unwritten = 0
         self._storage: asyncio.Queue[Call | None] = asyncio.Queue()
         self._storing = 0
@@ -146,7 +151,7 @@ class Runner:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._written()
-                    await self.channel.finish()
+                    await self._link.finish()
             return Outcome(self._done, self.sent_bytes, self.received_bytes, loop.time() - self._started)
         finally:
             for helper in (*helpers, *self._computing):
@@ -243,10 +248,6 @@ class Runner:
             self._wake.clear()
             await self._wake.wait()
 
-    def _send(self, effect: Send | SendTo) -> None:
-        self._unwritten += 1
-        self._outgoing.put_nowait(effect.packet)
-
     def _start(self, token: int, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(self._answer(token, work))
         self._computing.add(task)
@@ -285,7 +286,7 @@ class Runner:
 
     def _check_partner(self) -> None:
         try:
-            self.channel.check()
+            self._link.check()
         except NodeError as error:
             self._host_failed(error)
 
@@ -307,33 +308,26 @@ class Runner:
 
     # --- the connection
 
+    @abstractmethod
     async def _read(self) -> None:
-        while True:
-            await self._reading_slots.acquire()
-            try:
-                packet = await self.channel.read()
-            except ResumeError as error:
-                self._hear(Ended(error, tell_partner=False))
-                return
-            except (ConnectionLostError, NodeError) as error:
-                lost = ConnectionLostError("expected the session to go on, got the end of the connection")
-                lost.__cause__ = error
-                self._hear(Ended(lost, tell_partner=False))
-                return
-            if packet is None:
-                lost = ConnectionLostError("expected the session to go on, got the end of the partner's stream")
-                self._hear(Ended(lost))
-                return
-            self.received_bytes += len(packet)
-            self._hear(Received(packet, self._now_ms()))
+        """Give what arrives to `_hear`, until nothing more can; each packet takes a slot first."""
+
+    @abstractmethod
+    async def _write(self) -> None:
+        """Write what `_send` has taken, without end."""
+
+    @abstractmethod
+    async def _written(self) -> None:
+        """Return when all of it is written."""
+
+    @abstractmethod
+    def _send(self, effect: Send | SendTo) -> None:
+        """Take a packet to be written; never wait."""
 
     def _hear(self, event: Received | ReceivedFrom | LinkEnded | Ended) -> None:
         self._heard = asyncio.get_running_loop().time()
         self._received.append(event)
         self._wake.set()
-
-    async def _write(self) -> None:
-        await self._write_to(self.channel, self._outgoing)
 
     async def _write_to(self, channel: Channel, outgoing: asyncio.Queue[bytes]) -> None:
         """A failed write ends nothing: what the partner said last may still be on its way, and says why."""
@@ -350,6 +344,3 @@ class Runner:
             outgoing.task_done()
             self._heard = asyncio.get_running_loop().time()
             self._wake.set()
-
-    async def _written(self) -> None:
-        await self._outgoing.join()

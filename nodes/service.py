@@ -27,6 +27,7 @@ from nodes.error_table import error_row
 from nodes.errors import InsecureChannelError, ListenError, NodeError, SessionUnknownError
 from nodes.logs import line, where
 from nodes.node import Node, fresh_secrets, peer
+from nodes.pair import PairRunner
 from nodes.partners import Partner
 from nodes.results import write_result
 from nodes.resuming import ResumingChannel, Return, resumed_ctx
@@ -193,8 +194,8 @@ class Service:
         host = ResponderHost(node, partner, turn_away)
         session = AnyResponder(node.local, fresh_secrets(), node.identity.signer, peer(partner))
         channel = ResumingChannel(session, stream, Return(node.config.limits.resume_seconds), first)
-        runner = Runner(session, channel, host, node.executor, host.spools(), node.now_ms)
-        with node.sessions.session(runner, agency, Role.RESPONDER, counted=turn_away is None):
+        runner = PairRunner(session, channel, host, node.executor, host.spools(), node.now_ms)
+        with node.sessions.session(runner, (agency,), Role.RESPONDER, counted=turn_away is None):
             conducting = asyncio.create_task(self._conduct(runner, channel, host, agency))
             while not conducting.done():
                 try:
@@ -227,8 +228,8 @@ class Service:
             SessionUnknownError: none of this partner's.
         """
         for entry in self._node.sessions.underway:
-            channel = entry.runner.channel
-            mine = entry.partner == partner.file.agency_id and entry.role is Role.RESPONDER
+            channel = entry.runner.channel if isinstance(entry.runner, PairRunner) else None
+            mine = entry.partners == (partner.file.agency_id,) and entry.role is Role.RESPONDER
             if mine and entry.runner.session.ctx == ctx and isinstance(channel, ResumingChannel):
                 channel.come_back(stream, first)
                 await stream.over.wait()

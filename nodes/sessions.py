@@ -30,7 +30,7 @@ class Underway:
     """One session as the control API shows it."""
 
     runner: Runner
-    partner: str
+    partners: tuple[str, ...]
     role: Role
     started: float
     counted: bool  # False: only there to hear a signed "busy"
@@ -74,14 +74,14 @@ class Sessions:
     def has_room(self, partner: str) -> bool:
         """Whether one more session may be worked on, with this partner."""
         counted = [entry for entry in self._underway if entry.counted]
-        of_partner = [entry for entry in counted if entry.partner == partner]
+        of_partner = [entry for entry in counted if partner in entry.partners]
         limits = self._limits
         return len(counted) < limits.sessions and len(of_partner) < limits.sessions_per_partner
 
     @contextmanager
-    def session(self, runner: Runner, partner: str, role: Role, *, counted: bool = True) -> Iterator[None]:
-        """Know of a session from its first to its last moment."""
-        entry = Underway(runner, partner, role, time.monotonic(), counted)
+    def session(self, runner: Runner, partners: tuple[str, ...], role: Role, *, counted: bool = True) -> Iterator[None]:
+        """Know of a session from its first to its last moment. It counts for each of its partners."""
+        entry = Underway(runner, partners, role, time.monotonic(), counted)
         self._underway.add(entry)
         self._nobody.clear()
         try:

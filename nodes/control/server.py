@@ -123,7 +123,7 @@ class ControlServer:
                 "backend": backend(),
                 "backends": list(available_backends()),
                 "sessions": [
-                    {"partner": u.partner, "role": u.role.value, "session": u.runner.session.session_id}
+                    {"partners": list(u.partners), "role": u.role.value, "session": u.runner.session.session_id}
                     for u in node.sessions.underway
                 ],
             }

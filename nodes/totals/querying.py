@@ -42,7 +42,7 @@ class TotalsQuery(Drive):
         """
         node = self._node
         host = TotalsHost(node, self._request)
-        if node.sessions.draining or not all(map(node.sessions.has_room, (host.partner, *self._request.agencies))):
+        if node.sessions.draining or not all(map(node.sessions.has_room, self._request.agencies)):
             raise TooManySessionsError("expected room for one more session, got none")
         try:
             with node.metrics.beginning(Role.REQUESTER):
@@ -69,7 +69,7 @@ class TotalsQuery(Drive):
                     raise type(error)(f"{agency}: {error}") from None
             runner = StarRunner(session, links, host, node.executor, host.spools(), node.now_ms)
             self._runner = runner
-            with node.sessions.session(runner, host.partner, Role.REQUESTER):
+            with node.sessions.session(runner, self._request.agencies, Role.REQUESTER):
                 return await runner.run()
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger("accord.session")
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """All connections as one channel, for what is done to all alike."""
+    """All connections, for what is done to all alike."""
 
     links: Mapping[str, Channel]
 
@@ -38,12 +38,6 @@ class Star:
     async def finish(self) -> None:
         """Say on every connection that nothing more follows."""
         await asyncio.gather(*(link.finish() for link in self.links.values()))
-
-    async def read(self) -> bytes | None:
-        raise NotImplementedError("each connection is read by itself")
-
-    async def write(self, packet: bytes) -> None:
-        raise NotImplementedError("each connection is written to by itself")
 
 
 class StarRunner(Runner):

@@ -19,6 +19,7 @@ import pytest
 from nodes import runner as runner_module
 from nodes.errors import LedgerError, PartnerInactiveError, StorageError
 from nodes.executor import Executor
+from nodes.pair import PairRunner
 from nodes.runner import MAX_FRAMES, Outcome, Runner
 from nodes.spool import Spools
 from protocol import effects as fx
@@ -194,7 +195,7 @@ def connect(executor: Executor, tmp_path: Path) -> Callable[..., Pair]:
             ),
         )
         runners = [
-            Runner(session, end, host, executor, Spools(tmp_path, 1 << 30), lambda: NOW_MS)
+            PairRunner(session, end, host, executor, Spools(tmp_path, 1 << 30), lambda: NOW_MS)
             for session, end, host in zip(sessions, ends, hosts, strict=True)
         ]
         return Pair(*ends, *hosts, *runners)
@@ -447,7 +448,7 @@ async def test_steps_of_storage_keep_their_order(executor: Executor, tmp_path: P
         fx.Sort(1, tags, 16),
         fx.ReadRows(2, tags, 16, 0, 100),
     )
-    runner = Runner(
+    runner = PairRunner(
         session,  # type: ignore[arg-type]
         Ends(Wire(), Wire()),
         MemoryHost(items_of([])),
@@ -470,7 +471,7 @@ async def test_a_defect_in_a_session_does_not_show_its_text(
         def step(self, event: fx.Event) -> list[fx.Effect]:
             raise KeyError("known identifier")
 
-    runner = Runner(
+    runner = PairRunner(
         Broken(),  # type: ignore[arg-type]
         Ends(Wire(), Wire()),
         MemoryHost(items_of([])),

@@ -34,7 +34,7 @@ async def test_sessions_are_bounded_per_partner_and_in_all() -> None:
     with contextlib.ExitStack() as stack:
         for partner in ("north", "north", "south"):
             assert sessions.has_room(partner)
-            stack.enter_context(sessions.session(Ending(), partner, Role.RESPONDER))  # type: ignore[arg-type]
+            stack.enter_context(sessions.session(Ending(), (partner,), Role.RESPONDER))  # type: ignore[arg-type]
         assert not sessions.has_room("north")
         assert not sessions.has_room("east")
         assert len(sessions.underway) == 3
@@ -43,9 +43,19 @@ async def test_sessions_are_bounded_per_partner_and_in_all() -> None:
 
 
 @asynchronous
+async def test_a_total_counts_for_each_of_its_partners() -> None:
+    sessions = Sessions(Limits(sessions=3, sessions_per_partner=1))
+    with sessions.session(Ending(), ("north", "south"), Role.REQUESTER):  # type: ignore[arg-type]
+        assert not sessions.has_room("north")
+        assert not sessions.has_room("south")
+        assert sessions.has_room("east")
+    assert sessions.has_room("north")
+
+
+@asynchronous
 async def test_who_only_hears_busy_takes_no_room() -> None:
     sessions = Sessions(Limits(sessions=1, sessions_per_partner=1))
-    with sessions.session(Ending(), "north", Role.RESPONDER, counted=False):  # type: ignore[arg-type]
+    with sessions.session(Ending(), ("north",), Role.RESPONDER, counted=False):  # type: ignore[arg-type]
         assert sessions.has_room("north")
 
 
@@ -80,7 +90,7 @@ async def test_draining_waits_then_ends() -> None:
     sessions, runner = Sessions(Limits()), Ending()
 
     async def session() -> None:
-        with sessions.session(runner, "north", Role.RESPONDER):  # type: ignore[arg-type]
+        with sessions.session(runner, ("north",), Role.RESPONDER):  # type: ignore[arg-type]
             await runner.ended.wait()
 
     task = asyncio.create_task(session())
@@ -103,5 +113,5 @@ async def test_draining_does_not_wait_for_nobody() -> None:
 async def test_draining_gives_up_on_who_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "ABORT_SECONDS", 0.05)
     sessions = Sessions(Limits())
-    with sessions.session(Ending(), "north", Role.RESPONDER):  # type: ignore[arg-type]
+    with sessions.session(Ending(), ("north",), Role.RESPONDER):  # type: ignore[arg-type]
         await asyncio.wait_for(sessions.drain(0.05), 1)
