@@ -26,12 +26,15 @@ from benchmarks import results
 from benchmarks.operations import derive
 from benchmarks.results import BenchmarkError
 from protocol import effects as fx
+from protocol.events import Completed, Event, Received, ReceivedFrom, Started
 from protocol.handshake import Question
-from protocol.messages import Aggregate, LegalBasis, List, Reveals, Terms
+from protocol.host_answers import Admission, OwnCells
+from protocol.messages import Aggregate, LegalBasis, List, Terms
 from protocol.responders import AnyResponder
 from protocol.results import Totals
 from protocol.session import Local, Peer, Secrets, Session
 from protocol.totals import Invited, TotalsRequester
+from protocol.vocabulary import Reveals
 from psi.discrete_log import Table
 
 SIZES: Final = ("3x50", "8x10", "8x50", "8x100", "8x200", "16x50", "32x50", "32x200")
@@ -64,15 +67,15 @@ class Participant:
 
     agency: str
     session: Session
-    cells: fx.OwnCells
-    inbox: deque[fx.Event] = field(default_factory=deque)
+    cells: OwnCells
+    inbox: deque[Event] = field(default_factory=deque)
     outbox: deque[tuple[str | None, bytes]] = field(default_factory=deque)
     cpu_seconds: Counter[str] = field(default_factory=Counter)
     sent_bytes: int = 0
     received_bytes: int = 0
     result: Totals | None = None
 
-    def feed(self, event: fx.Event) -> None:
+    def feed(self, event: Event) -> None:
         """Carry out everything that follows from one event."""
         events = deque([event])
         while events:
@@ -81,7 +84,7 @@ class Participant:
             self.cpu_seconds["messages"] += time.process_time() - before
             events.extend(answer for effect in effects for answer in self._answers(effect))
 
-    def _answers(self, effect: fx.Effect) -> Iterator[fx.Event]:
+    def _answers(self, effect: fx.Effect) -> Iterator[Event]:
         before = time.process_time()
         match effect:
             case fx.Send():
@@ -91,17 +94,17 @@ class Participant:
             case fx.Compute():
                 found = effect.job.run()
                 self.cpu_seconds[type(effect.job).__name__] += time.process_time() - before
-                yield fx.Completed(effect.token, found)
+                yield Completed(effect.token, found)
             case fx.Solve():
                 figures = table().solve(effect.elements, effect.bound)
                 self.cpu_seconds["Solve"] += time.process_time() - before
-                yield fx.Completed(effect.token, figures)
+                yield Completed(effect.token, figures)
             case fx.ReadCells():
-                yield fx.Completed(effect.token, self.cells)
+                yield Completed(effect.token, self.cells)
             case fx.Admit():
-                yield fx.Completed(effect.token, fx.Admission((), bytes(64), terms=TERMS))
+                yield Completed(effect.token, Admission((), bytes(64), terms=TERMS))
             case fx.ConsumeSeed() | fx.Charge():
-                yield fx.Completed(effect.token)
+                yield Completed(effect.token)
             case fx.Done():
                 if not isinstance(effect.result, Totals):
                     raise BenchmarkError(f"{self.agency}: expected totals, got {effect.error}")
@@ -131,7 +134,7 @@ def circle(parties: int, categories: int, seed: int) -> dict[str, Participant]:
     def host(name: str, session: Session) -> Participant:
         records = tuple(chance.randint(1, CAP) for _ in range(categories))
         values = tuple(chance.randint(0, CAP * RANGE) for _ in range(categories))
-        return Participant(name, session, fx.OwnCells(records, values, (False,) * categories))
+        return Participant(name, session, OwnCells(records, values, (False,) * categories))
 
     def own(name: str) -> tuple[Local, Secrets]:
         secrets = Secrets(*(derive(seed, f"{name} {part}", 32) for part in ("seed", "coin", "salt")))
@@ -149,7 +152,7 @@ def circle(parties: int, categories: int, seed: int) -> dict[str, Participant]:
 def play(members: dict[str, Participant]) -> None:
     """Deliver packets until nobody says anything more."""
     hub, *_ = members.values()
-    hub.feed(fx.Started())
+    hub.feed(Started())
     busy = True
     while busy:
         busy = False
@@ -160,7 +163,7 @@ def play(members: dict[str, Participant]) -> None:
                 receiver.received_bytes += len(packet)
                 by_hub = receiver is hub
                 receiver.inbox.append(
-                    fx.ReceivedFrom(member.agency, packet, NOW_MS) if by_hub else fx.Received(packet, NOW_MS)
+                    ReceivedFrom(member.agency, packet, NOW_MS) if by_hub else Received(packet, NOW_MS)
                 )
         for member in members.values():
             while member.inbox:

@@ -24,21 +24,11 @@ from nodes.registry import Snapshot
 from nodes.spool import Spools
 from nodes.state import FigureCost
 from nodes.totals.answering import TotalsSession
-from protocol.effects import (
-    Admission,
-    Admit,
-    Adopt,
-    Charge,
-    Merge,
-    OwnCells,
-    ReadCells,
-    ReadRelease,
-    ReadValues,
-    Rejection,
-    Values,
-)
+from protocol.effects import Admit, Adopt, Charge, Merge, ReadCells, ReadRelease, ReadValues
 from protocol.errors import Reason
-from protocol.messages import Envelope, Query, Variant
+from protocol.host_answers import Admission, OwnCells, Rejection, Values
+from protocol.messages import Envelope
+from protocol.vocabulary import Query, Variant
 
 _TOLD: Final = frozenset(  # depend on the partner alone, or on an epoch whose terms it has
     {Reason.REPLAYED, Reason.BUSY, Reason.TOO_LARGE, Reason.OUTDATED}

@@ -16,13 +16,15 @@ from nodes.partners import Partner
 from nodes.policy import EPOCH_INTERSECT, Direction, Facts
 from nodes.registry import Snapshot
 from protocol import codec
-from protocol.effects import Admission, Admit, Charge, Evidence, Rejection
+from protocol.effects import Admit, Charge, Evidence
 from protocol.errors import ProtocolError
 from protocol.handshake import Question
+from protocol.host_answers import Admission, Rejection
 from protocol.identifiers import KINDS
 from protocol.intersect import IntersectRequester
-from protocol.messages import MAX_LISTS, Accept, Aggregate, List, Packet, PacketType, Query, Reveals
+from protocol.messages import MAX_LISTS, Accept, Aggregate, List, Packet, PacketType
 from protocol.roles import Requester
+from protocol.vocabulary import Query, Reveals
 
 QUESTION_PERIOD_MS: Final = 900_000  # to reach the partner, its queue included; far below MAX_PERIOD_MS
 NONCE_BYTES: Final = 32  # docs/protocol.md, "Envelope"

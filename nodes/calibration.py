@@ -30,7 +30,6 @@ from nodes.runner import Outcome
 from nodes.spool import Spools
 from protocol.counting import CountRequester, CountResponder
 from protocol.effects import (
-    Admission,
     Admit,
     Adopt,
     Charge,
@@ -38,23 +37,23 @@ from protocol.effects import (
     Evidence,
     Job,
     Merge,
-    OwnCells,
     ReadCells,
     ReadItems,
     ReadNotes,
     ReadRelease,
     ReadValues,
     Solve,
-    Values,
 )
 from protocol.handshake import Question
+from protocol.host_answers import Admission, OwnCells, Values
 from protocol.identifiers import profile_hash
 from protocol.intersect import IntersectRequester, IntersectResponder
-from protocol.messages import Aggregate, LegalBasis, List, Realm, Reveals, Terms
+from protocol.messages import Aggregate, LegalBasis, List, Terms
 from protocol.notes import FILLER
 from protocol.roles import Requester, Responder
 from protocol.session import Local, Peer, Secrets
 from protocol.summing import SumRequester, SumResponder
+from protocol.vocabulary import Realm, Reveals
 from psi import Items, backend
 
 ELEMENTS: Final = 8_192  # a quarter of a chunk: a tenth of a second with wide lanes, about a second without

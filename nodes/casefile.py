@@ -26,19 +26,19 @@ from protocol.effects import (
     Evidence,
     Job,
     Merge,
-    OwnCells,
     ReadCells,
     ReadItems,
     ReadNotes,
     ReadRelease,
     ReadValues,
     Solve,
-    Values,
 )
 from protocol.errors import AbortedError, RefusedError, RejectedError
-from protocol.messages import Envelope, LegalBasis, Packet, PacketType, Reveals
+from protocol.host_answers import OwnCells, Values
+from protocol.messages import Envelope, LegalBasis, Packet, PacketType
 from protocol.notes import encode_notes
 from protocol.transcript import digest
+from protocol.vocabulary import Reveals
 from psi import Items
 
 log = logging.getLogger("accord.session")

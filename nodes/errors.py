@@ -1,6 +1,7 @@
-"""Every error that a node raises on purpose, each with its own code; nodes/error_table.py tells what follows.
+"""Errors that a node raises on purpose; those that belong to one folder (epochs, registry, ...) are in its `errors`.
 
-Messages say what was expected and what was found, never an identifier, a key, a token or a set element.
+Each class has its own code; nodes/error_table.py tells what follows. Messages say what was expected and what was
+found, never an identifier, a key, a token or a set element.
 """
 
 from __future__ import annotations
@@ -64,12 +65,6 @@ class ConfigError(NodeError):
     """accord.toml is not what it must be."""
 
     code = "bad-configuration"
-
-
-class OptionError(NodeError):
-    """An option of `accord init` is not what accord.toml can hold."""
-
-    code = "bad-option"
 
 
 class IdentityError(NodeError):
@@ -254,7 +249,7 @@ class BackupError(NodeError):
     code = "bad-backup"
 
 
-# Network, control API
+# Network, sessions, questions
 
 
 class PartnerUnreachableError(NodeError):
@@ -314,82 +309,10 @@ class AlreadyRunningError(NodeError):
     code = "already-running"
 
 
-class NotRunningError(NodeError):
-    """No process serves this home, so there is nobody to ask."""
-
-    code = "not-running"
-
-
-class ControlError(NodeError):
-    """Command and node do not understand each other."""
-
-    code = "bad-control-message"
-
-
 class QuestionError(NodeError):
     """A question that cannot be asked: an unknown kind, an empty choice, a file that is there already."""
 
     code = "bad-question"
-
-
-# Epochs
-
-
-class EpochUnknownError(NodeError):
-    """No epoch of that id, or none for this partner, data set and kinds, or it has ended."""
-
-    code = "unknown-epoch"
-    reason = Reason.OUTDATED
-
-
-class EpochOutdatedError(NodeError):
-    """A release of an epoch that is not its newest."""
-
-    code = "epoch-outdated"
-    reason = Reason.OUTDATED
-
-
-class EpochExistsError(NodeError):
-    """An epoch for the same partner, data set and kinds is open."""
-
-    code = "epoch-exists"
-
-
-class EpochBusyError(NodeError):
-    """Another process or session changes this epoch."""
-
-    code = "epoch-busy"
-    reason = Reason.BUSY
-
-
-class EpochDamagedError(NodeError):
-    """What this node keeps of an epoch does not fit together."""
-
-    code = "epoch-damaged"
-    reason = Reason.STORAGE
-
-
-# Counts and sums
-
-
-class AggregateError(NodeError):
-    """A count or a sum names columns or values that records do not have. Told to a partner as policy."""
-
-    code = "bad-aggregate"
-    reason = Reason.POLICY
-
-
-class OverlappingTotalError(NodeError):
-    """A total would, beside one answered lately, isolate what they have not in common. Told to a partner as policy."""
-
-    code = "overlapping-total"
-    reason = Reason.POLICY
-
-
-class PlotMissingError(NodeError):
-    """A plot, which needs an extra that is not installed."""
-
-    code = "plot-missing"
 
 
 # Results, hits, follow-up requests
@@ -432,13 +355,7 @@ class FollowUpError(NodeError):
     code = "bad-follow-up"
 
 
-# Examination, demonstration
-
-
-class DoctorError(NodeError):
-    """`doctor` found something that must be repaired."""
-
-    code = "unhealthy"
+# Demonstration
 
 
 class DemoError(NodeError):

@@ -27,7 +27,7 @@ from nodes.registry import Registry
 from nodes.state import FigureBudget, FigureCost, State
 from protocol.disclosure import DISCLOSURES, Disclosure
 from protocol.identifiers import KINDS
-from protocol.messages import Reveals, Variant
+from protocol.vocabulary import Reveals, Variant
 
 PARTNER_ELEMENTS: Final = 1_000_000  # for which the cost of an unknown partner's list is told
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from nodes.spool import Spools
 from protocol.effects import (
-    Admission,
     Admit,
     Adopt,
     Append,
@@ -20,18 +19,16 @@ from protocol.effects import (
     Job,
     Join,
     Merge,
-    OwnCells,
     ReadCells,
     ReadItems,
     ReadNotes,
     ReadRelease,
     ReadRows,
     ReadValues,
-    Rejection,
     Solve,
     Sort,
-    Values,
 )
+from protocol.host_answers import Admission, OwnCells, Rejection, Values
 from psi import Items
 
 

@@ -23,7 +23,7 @@ from nodes.logs import line
 from nodes.partners import Status
 from nodes.runner import Outcome
 from nodes.sessions import Underway
-from protocol.messages import Role
+from protocol.vocabulary import Role
 
 if TYPE_CHECKING:
     from nodes.node import Node

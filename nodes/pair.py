@@ -10,8 +10,9 @@ from nodes.executor import Executor
 from nodes.host import Host
 from nodes.runner import Channel, Runner
 from nodes.spool import Spools
-from protocol.effects import Ended, Received, Send, SendTo
+from protocol.effects import Send, SendTo
 from protocol.errors import ConnectionLostError, ResumeError
+from protocol.events import Ended, Received
 from protocol.session import Session
 
 

@@ -24,7 +24,8 @@ from nodes.fields import NAME, Fields, parse_toml
 from nodes.home import Home, read_private
 from protocol.aggregate.terms import AGGREGATES, MAX_EPSILON_MILLIS, MAX_MINIMUM, MAX_PER_PERSON
 from protocol.identifiers import KINDS
-from protocol.messages import Envelope, Query, Reveals, Role, Variant
+from protocol.messages import Envelope
+from protocol.vocabulary import Query, Reveals, Role, Variant
 
 ANY: Final = "*"
 EPOCH_INTERSECT: Final = "epoch-intersect"  # an intersect under the key of an epoch; `intersect` has fresh keys

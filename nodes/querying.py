@@ -25,9 +25,9 @@ from nodes.resuming import ResumingChannel, connecting_again
 from nodes.runner import Outcome, Runner
 from nodes.service import report
 from protocol.errors import CancelledError
-from protocol.messages import Role
 from protocol.results import Answer, Figures
 from protocol.roles import Requester
+from protocol.vocabulary import Role
 
 
 @dataclass(frozen=True, slots=True)

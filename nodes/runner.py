@@ -23,24 +23,9 @@ from nodes.executor import Executor
 from nodes.host import Call, Host, call_for
 from nodes.logs import line, where
 from nodes.spool import Spools
-from protocol.effects import (
-    Completed,
-    Compute,
-    Done,
-    Effect,
-    Ended,
-    Event,
-    Evidence,
-    JobFailed,
-    LinkEnded,
-    Received,
-    ReceivedFrom,
-    Send,
-    SendTo,
-    Solve,
-    Started,
-)
+from protocol.effects import Compute, Done, Effect, Evidence, Send, SendTo, Solve
 from protocol.errors import CancelledError, ConnectionLostError, HostError, ProtocolError, TimedOutError
+from protocol.events import Completed, Ended, Event, JobFailed, LinkEnded, Received, ReceivedFrom, Started
 from protocol.messages import PacketType
 from protocol.session import Session
 from psi import PsiError

@@ -34,9 +34,9 @@ from nodes.resuming import ResumingChannel, Return, resumed_ctx
 from nodes.runner import Outcome, Runner
 from nodes.totals.results import write_totals
 from protocol.errors import ConnectionLostError, Reason
-from protocol.messages import Role
 from protocol.responders import AnyResponder
 from protocol.results import Answer, Totals
+from protocol.vocabulary import Role
 
 MAX_CALLS: Final = 1_024
 MAX_STREAMS_PER_CONNECTION: Final = 32

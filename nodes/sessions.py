@@ -16,7 +16,7 @@ from nodes.errors import TooManySessionsError
 from nodes.logs import line
 from nodes.runner import Runner
 from protocol.errors import ShuttingDownError
-from protocol.messages import Role
+from protocol.vocabulary import Role
 
 WAITING_STREAMS: Final = 4  # per partner, beyond its sessions: enough to be told "busy" with a signature
 STARTS_PER_MINUTE: Final = 60  # per partner: each start costs signatures and ledger rows

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from protocol.messages import REVEALED, Query, Reveals, Variant
+from protocol.vocabulary import REVEALED, Query, Reveals, Variant
 
 T = TypeVar("T")
 

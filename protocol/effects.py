@@ -1,9 +1,10 @@
 """The seam between a session and whoever runs it.
 
-A session is `step(event) -> list[Effect]`. It never blocks, never sleeps, never draws randomness. Effects with a token
-are answered by exactly one `Completed(token, result)`; a job that raises is answered by `JobFailed`, any other effect
-that fails by `Ended(HostError(...))`. The host may answer in any order and overlaps computation with I/O; a test runs
-everything inline.
+A session is `step(event) -> list[Effect]`: events (`protocol.events`) go in, effects come out. It never blocks, never
+sleeps, never draws randomness. Effects with a token are answered by exactly one `Completed(token, result)`, where
+`protocol.host_answers` has the results that are more than bytes; a job that raises is answered by `JobFailed`, any
+other effect that fails by `Ended(HostError(...))`. The host may answer in any order and overlaps computation with I/O;
+a test runs everything inline.
 
 Spools are named columns of fixed-width rows that do not fit in memory by wishing. Names, for list i: `("outputs", i)`
 holds what this side asked, `("own-tags", i)` and `("partner-tags", i)` what the sides answer; `protocol.rows` says how
@@ -17,8 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from protocol.errors import ProtocolError, Reason
-from protocol.messages import Envelope, PacketType, Terms
+from protocol.errors import ProtocolError
+from protocol.host_answers import Signed
+from protocol.messages import Envelope, PacketType
 from protocol.results import Result
 from psi import PsiError
 
@@ -29,71 +31,6 @@ class Job(Protocol):
     """Pure, serializable work: no I/O, the same result anywhere. `run` releases the GIL and uses all cores."""
 
     def run(self) -> Any: ...
-
-
-# --- events
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """Sent once, first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One packet's exact bytes from the partner, and the host's time when it arrived."""
-
-    packet: bytes
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The answer to the effect with this token."""
-
-    token: int
-    result: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobFailed:
-    """A job raised: bytes that the partner sent were not what they must be."""
-
-    token: int
-    error: PsiError
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The session must stop for a reason of the host's: cancelled, timed out, connection lost, an effect that failed.
-
-    `tell_partner` is False where the connection is gone.
-    """
-
-    error: ProtocolError
-    tell_partner: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedFrom:
-    """For who coordinates a total: one packet's exact bytes from that participant."""
-
-    agency: str
-    packet: bytes
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LinkEnded:
-    """For who coordinates a total: no more is to come from that participant; why, the host's log says."""
-
-    agency: str
-
-
-Event = Started | Received | ReceivedFrom | Completed | JobFailed | LinkEnded | Ended
-
-
-# --- effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,44 +77,10 @@ class ReadValues:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
-    """What own records hold behind each identifier, category by category, after the envelope's filters.
-
-    With c categories (1 where the aggregate names none) and n identifiers, row by row:
-
-    Args:
-        flags: n x c bytes, 1 where the identifier has a record in the category that passes all filters, else 0. Of a
-            person's identifiers, in all lists together, at most `per_person` have any 1.
-        amounts: n x c int64, little-endian: the sum of these records' values, in minor units of the currency and
-            neither scaled nor clipped: the protocol does both. Empty for a count.
-    """
-
-    flags: bytes = field(repr=False)
-    amounts: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class ReadCells:
     """For totals: what own records hold in each category of the envelope's aggregate. Result: `OwnCells`."""
 
     token: int
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCells:
-    """Own records, category by category (one where the aggregate names none), after the envelope's filters.
-
-    Args:
-        records: how many own identifiers of the envelope's kinds have a record in the category; of a person's, at most
-            `per_person` count.
-        values: the sum of what these have, each in units and clipped to low..high of the aggregate; empty for a count.
-        withheld: True where an own rule forbids to contribute whatever the number is, as where one person dominates.
-            The minimum of the terms is for the protocol to apply.
-    """
-
-    records: tuple[int, ...] = field(repr=False)
-    values: tuple[int, ...] = field(default=(), repr=False)
-    withheld: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,43 +160,6 @@ class Admit:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """The responder's answer to Admit: elements per list, the root of the snapshot that holds them, in an epoch what
-    this session may do with it, and for a count, a sum or a total how closely it may tell.
-    """
-
-    sizes: tuple[int, ...]
-    snapshot_root: bytes
-    grant: Grant | None = None
-    terms: Terms | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A message signed earlier: its exact bytes."""
-
-    payload: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """The responder's epoch, for one session.
-
-    Args:
-        statement: the signed Epoch.
-        seed: 32 bytes, the epoch's own.
-        releases: for a synchronisation, the signed releases that the requester lacks, in order.
-        watched: for a synchronisation, what those releases charge: the evaluations that they answer again.
-    """
-
-    statement: Signed
-    seed: bytes = field(repr=False)
-    releases: tuple[Signed, ...] = ()
-    watched: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ReadRelease:
     """Rows `first .. first+count-1` of one part of an own release: part 2i is what it adds to list i, part 2i + 1 what
     it removes. Result: bytes.
@@ -321,28 +187,12 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """A list of the index as drafted: its rows, SHA-512 over them, and how many changes did not fit, because a row was
-    there already or was not there.
-    """
-
-    size: int
-    rows_digest: bytes
-    misfits: int
-
-
-@dataclass(frozen=True, slots=True)
 class Adopt:
     """Make the drafted lists the own index, durably and as a whole, as this release of this epoch. Result: None."""
 
     token: int
     statement: Signed
     release: Signed
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

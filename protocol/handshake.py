@@ -27,7 +27,6 @@ from protocol.messages import (
     MAX_LISTS,
     MAX_PARTICIPANTS,
     PROTOCOL_VERSION,
-    REVEALED,
     Accept,
     Aggregate,
     Envelope,
@@ -35,13 +34,10 @@ from protocol.messages import (
     List,
     Packet,
     Participant,
-    Query,
-    Reveals,
-    Role,
-    Variant,
 )
 from protocol.session import Local, Peer, Secrets
 from protocol.transcript import message_bytes
+from protocol.vocabulary import REVEALED, Query, Reveals, Role, Variant
 from psi import SUITE, lp
 
 MIN_CIRCLE: Final = 3  # of two, each could subtract its own contribution

@@ -6,9 +6,10 @@ from typing import Final
 
 from protocol import codec
 from protocol.counting import CountResponder
-from protocol.effects import Effect, Event, Received
+from protocol.effects import Effect
 from protocol.epoch import EpochResponder, SyncResponder
 from protocol.errors import ProtocolError
+from protocol.events import Event, Received
 from protocol.intersect import IntersectResponder
 from protocol.messages import Envelope, PacketType
 from protocol.roles import Responder

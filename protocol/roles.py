@@ -12,7 +12,7 @@ from protocol.aggregate.terms import check_answerable
 from protocol.codec import decode_message
 from protocol.dsse import Signer
 from protocol.dst import COMMIT_COIN, COMMIT_SEED
-from protocol.effects import Admission, Admit, ConsumeSeed, Grant, Rejection
+from protocol.effects import Admit, ConsumeSeed
 from protocol.errors import ProtocolError, Reason, RefusedError, RejectedError, WrongReferenceError
 from protocol.handshake import (
     Question,
@@ -26,9 +26,11 @@ from protocol.handshake import (
     session_ctx,
     session_salt,
 )
-from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Query, Refusal, Role, Terms, Variant
+from protocol.host_answers import Admission, Grant, Rejection
+from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Refusal, Terms
 from protocol.session import Local, Peer, Secrets, Session, reason_from
 from protocol.transcript import digest
+from protocol.vocabulary import Query, Role, Variant
 
 
 class Requester(Session):

@@ -12,19 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from protocol import codec, dsse
-from protocol.effects import (
-    Completed,
-    Done,
-    Effect,
-    Ended,
-    Event,
-    Evidence,
-    JobFailed,
-    Progress,
-    Received,
-    Send,
-    Started,
-)
+from protocol.effects import Done, Effect, Evidence, Progress, Send
 from protocol.errors import (
     AbortedError,
     MalformedPacketError,
@@ -35,9 +23,11 @@ from protocol.errors import (
     UnexpectedPacketError,
     WrongReferenceError,
 )
-from protocol.messages import Abort, Message, Packet, PacketType, Role, Statement
+from protocol.events import Completed, Ended, Event, JobFailed, Received, Started
+from protocol.messages import Abort, Message, Packet, PacketType, Statement
 from protocol.results import Result
 from protocol.transcript import Transcript, digest
+from protocol.vocabulary import Role
 from psi import ElementError, ProofError, PsiError, PublicKeyError, ScalarError
 
 NO_REFERENCE: Final = bytes(codec.DIGEST_BYTES)  # an abort by one who could not read the envelope

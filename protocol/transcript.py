@@ -9,7 +9,8 @@ from typing import Final
 
 from protocol.dst import TRANSCRIPT
 from protocol.errors import ChainError, ResumeError, SequenceError
-from protocol.messages import Packet, PacketType, Role, Statement
+from protocol.messages import Packet, PacketType, Statement
+from protocol.vocabulary import Role
 from psi import lp
 
 RETAINED_FRAMES: Final = 32  # sent and perhaps not received: more than a connection and the partner's queue hold

@@ -24,7 +24,7 @@ from nodes.home import write_private
 from nodes.identity import target_name
 from nodes.node import fresh_secrets
 from nodes.registry import csv_source, import_source, load_mapping
-from protocol import effects as fx
+from protocol.events import Received, Started
 from protocol.handshake import Question
 from protocol.identifiers import profile_hash
 from protocol.intersect import IntersectRequester
@@ -78,7 +78,7 @@ class ByHand:
 
     def __init__(self, scene: Scene, channel: grpc.aio.Channel, size: int = len(ITEMS)) -> None:
         self.host = Host(requester(scene.north, scene.south, size), [ITEMS])
-        self.host.feed(fx.Started())
+        self.host.feed(Started())
         self.call: Any = channel.stream_stream(f"/{SERVICE}/{METHOD}")()
         self.sent = 0
 
@@ -90,7 +90,7 @@ class ByHand:
                 self.sent += 1
             if self.host.done is not None or (answer := await self.read()) is EOF:
                 return
-            self.host.feed(fx.Received(answer, now_ms()))
+            self.host.feed(Received(answer, now_ms()))
 
     async def send(self, packet: bytes) -> None:
         """Send, unless the node has ended the call meanwhile."""

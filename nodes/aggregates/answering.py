@@ -14,8 +14,9 @@ from nodes.errors import NodeError, StorageError
 from nodes.node import Node
 from nodes.policy import Obligations
 from nodes.registry import Snapshot
-from protocol.effects import Admission, Admit, ReadValues, Values
+from protocol.effects import Admit, ReadValues
 from protocol.errors import Reason
+from protocol.host_answers import Admission, Values
 from protocol.messages import Aggregate, Envelope
 
 

@@ -25,9 +25,10 @@ from nodes.state import FigureCost
 from protocol.aggregate.terms import check_terms
 from protocol.counting import CountRequester
 from protocol.handshake import Question
-from protocol.messages import Accept, Aggregate, List, Query
+from protocol.messages import Accept, Aggregate, List
 from protocol.roles import Requester
 from protocol.summing import SumRequester
+from protocol.vocabulary import Query
 
 _REQUESTERS: Final[dict[Query, type[Requester]]] = {Query.COUNT: CountRequester, Query.SUM: SumRequester}
 

@@ -16,14 +16,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.errors import AggregateError, QuestionError
+from nodes.aggregates.errors import AggregateError
+from nodes.errors import QuestionError
 from nodes.registry import Snapshot
 from nodes.registry.record_columns import PERSONS, RecordColumns
 from nodes.registry.transactions import ORDERED_COLUMNS, WORD_COLUMNS, read_day
 from protocol.aggregate.terms import check_question
-from protocol.effects import ReadValues, Values
+from protocol.effects import ReadValues
 from protocol.errors import EnvelopeError
-from protocol.messages import Aggregate, Comparison, Filter, Query
+from protocol.host_answers import Values
+from protocol.messages import Aggregate, Filter
+from protocol.vocabulary import Comparison, Query
 
 AMOUNT: Final = "amount"
 CURRENCY: Final = "currency"

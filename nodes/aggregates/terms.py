@@ -14,8 +14,9 @@ from nodes.policy import AggregateLimits, Obligations
 from nodes.state import FigureBudget, FigureCost
 from protocol.aggregate.agreed import Plan
 from protocol.aggregate.terms import stricter
-from protocol.messages import Aggregate, Query, Terms
+from protocol.messages import Aggregate, Terms
 from protocol.rows import ROW_NUMBER_BYTES
+from protocol.vocabulary import Query
 from psi.shuffle import RESPONSE_BYTES
 
 SPOOLED_TIMES: Final = 3

@@ -14,12 +14,14 @@ from typing import Any, Final
 
 import click
 
+from nodes.cli.errors import DoctorError
 from nodes.cli.local import now_ms
 from nodes.cli.output import json_option, print_json, print_table
 from nodes.config import Config, load_config
 from nodes.control.client import connect
+from nodes.control.errors import NotRunningError
 from nodes.error_table import error_row
-from nodes.errors import DoctorError, NodeError, NotRunningError
+from nodes.errors import NodeError
 from nodes.home import Home
 from nodes.identity import Identity, load_identity
 from nodes.ledger import LedgerFile

@@ -15,9 +15,10 @@ from nodes.cli.local import LocalNode, now_ms
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.cli.progress import ProgressLine
 from nodes.control.wire import SyncOrder
+from nodes.epochs.errors import EpochUnknownError
 from nodes.epochs.given import GivenEpoch, GivenEpochs, Terms
 from nodes.epochs.held import HeldEpoch, HeldEpochs
-from nodes.errors import EpochUnknownError, MandateError, QuestionError, StorageError
+from nodes.errors import MandateError, QuestionError, StorageError
 from nodes.fields import read_bounded
 from nodes.home import Home, make_folder
 from nodes.ledger import Entry, Event

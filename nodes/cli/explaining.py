@@ -21,7 +21,7 @@ from nodes.mandate import Mandate
 from nodes.totals.explain import TotalsExplanation
 from protocol.disclosure import Disclosure, Learner
 from protocol.identifiers import KINDS
-from protocol.messages import Query
+from protocol.vocabulary import Query
 
 
 def explained(home: Home, order: QueryOrder, mandate: Mandate) -> Explanation:

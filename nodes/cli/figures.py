@@ -17,7 +17,8 @@ from nodes.control.wire import QueryOrder
 from nodes.errors import QuestionError
 from nodes.home import Home
 from nodes.mandate import Mandate
-from protocol.messages import Aggregate, Comparison, Filter, Reveals
+from protocol.messages import Aggregate, Filter
+from protocol.vocabulary import Comparison, Reveals
 
 DEFAULT_MINIMUM: Final = 10
 TESTS: Final = {"=": Comparison.ONE_OF, ">=": Comparison.FROM, "<=": Comparison.UNTIL}

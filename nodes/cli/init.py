@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from nodes.cli.errors import OptionError
 from nodes.cli.local import now_ms
 from nodes.cli.output import json_option, print_facts, print_json
 from nodes.config import (
@@ -20,7 +21,6 @@ from nodes.config import (
     read_address,
     render_config,
 )
-from nodes.errors import OptionError
 from nodes.fields import NAME, Fields
 from nodes.home import Home, write_private
 from nodes.identity import create_identity, load_identity

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from nodes.errors import OutputExistsError, PlotMissingError, QuestionError
+from nodes.cli.errors import PlotMissingError
+from nodes.errors import OutputExistsError, QuestionError
 from nodes.home import create_private, removed_on_error
 
 FORMATS: Final = (".png", ".svg")

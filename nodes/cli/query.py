@@ -16,7 +16,7 @@ from nodes.control.wire import QueryOrder
 from nodes.errors import QuestionError
 from nodes.hits import Hit, read_result
 from nodes.home import Home
-from protocol.messages import REVEALED, Query, Reveals
+from protocol.vocabulary import REVEALED, Query, Reveals
 
 MAX_SHOWN_HITS: Final = 50
 

@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 from nodes.control import wire
-from nodes.errors import ControlError, NotRunningError
+from nodes.control.errors import ControlError, NotRunningError
 from nodes.home import Home
 
 

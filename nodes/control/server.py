@@ -25,8 +25,9 @@ from nodes.asking import Request
 from nodes.client import ping
 from nodes.config import Operator
 from nodes.control import wire
+from nodes.control.errors import ControlError, NotRunningError
 from nodes.epochs.syncing import Sync
-from nodes.errors import ControlError, ListenError, NodeError, NotRunningError, OperatorUnknownError
+from nodes.errors import ListenError, NodeError, OperatorUnknownError
 from nodes.logs import line, where
 from nodes.mandate import parse_mandate
 from nodes.metrics import CONTENT_TYPE

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from nodes.control.errors import ControlError
 from nodes.error_table import ERRORS
-from nodes.errors import ControlError, NodeError
+from nodes.errors import NodeError
 from nodes.fields import NAME, Fields, parse_json
 from protocol.errors import ProtocolError
-from protocol.messages import EPOCH_ID, MAX_PARTICIPANTS, REVEALED, Aggregate, Comparison, Filter, Query, Reveals
+from protocol.messages import EPOCH_ID, MAX_PARTICIPANTS, Aggregate, Filter
+from protocol.vocabulary import REVEALED, Comparison, Query, Reveals
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"

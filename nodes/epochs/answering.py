@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nodes.epochs.errors import EpochOutdatedError, EpochUnknownError
 from nodes.epochs.given import GivenEpoch, Newest
 from nodes.epochs.tag_file import TagFile
-from nodes.errors import EpochOutdatedError, EpochUnknownError, RefusedByRulesError, TooManyElementsError
+from nodes.errors import RefusedByRulesError, TooManyElementsError
 from nodes.node import Node
-from protocol.effects import Admission, Admit, Grant, ReadRelease
+from protocol.effects import Admit, ReadRelease
 from protocol.epoch.statements import digest_of
-from protocol.messages import Envelope, Epoch, PacketType, Query, Release, Role
+from protocol.host_answers import Admission, Grant
+from protocol.messages import Envelope, Epoch, PacketType, Release
+from protocol.vocabulary import Query, Role
 
 
 class GivenSession:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from nodes.asking import Request, RequesterHost
+from nodes.epochs.errors import EpochUnknownError
 from nodes.epochs.held import Draft, HeldEpoch
 from nodes.epochs.tag_file import TagFile
-from nodes.errors import EpochUnknownError, QuestionError, StorageError, TooManyElementsError
+from nodes.errors import QuestionError, StorageError, TooManyElementsError
 from nodes.ledger import Event
 from nodes.node import Node, fresh_secrets, peer
 from nodes.partners import Partner
@@ -21,7 +22,8 @@ from protocol.epoch import EpochRequester, SyncRequester
 from protocol.epoch.statements import read_epoch, read_release
 from protocol.handshake import Question
 from protocol.identifiers import KINDS
-from protocol.messages import List, PacketType, Query
+from protocol.messages import List, PacketType
+from protocol.vocabulary import Query
 from psi import TAG_BYTES
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nodes.registry.snapshot import BLOCK_ITEMS, Snapshot
 from nodes.sorted_rows import WINDOW_BYTES, Rows, RowSource, Window, as_bytes, count_up_to, find, lowest, sort
-from protocol.effects import Merged
+from protocol.host_answers import Merged
 from psi import TAG_BYTES, Items
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from nodes.config import Config
+from nodes.epochs.errors import EpochBusyError, EpochDamagedError
 from nodes.epochs.tag_file import TagFile, TagFileWriter, context
-from nodes.errors import EpochBusyError, EpochDamagedError, StorageError
+from nodes.errors import StorageError
 from nodes.home import FILE_MODE, make_folder, read_private, sync_folder, write_private
 from nodes.sealed import SealedReader, SealedWriter
-from protocol.effects import Signed
+from protocol.host_answers import Signed
 
 MAX_RECORD_BYTES: Final = 1 << 20
 DRAFT: Final = ".new-"  # begins the name of a folder that is being made, and is held while it is

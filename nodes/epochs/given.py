@@ -11,26 +11,21 @@ from typing import Final
 
 from nodes.config import Config
 from nodes.database import DAY_MS
+from nodes.epochs.errors import EpochDamagedError, EpochExistsError, EpochUnknownError
 from nodes.epochs.folder import DRAFT, EpochFolder, epochs_folder, remove_leftovers, signed_from
 from nodes.epochs.releasing import Releaser
 from nodes.epochs.tag_file import TagFile
-from nodes.errors import (
-    EpochDamagedError,
-    EpochExistsError,
-    EpochUnknownError,
-    NodeError,
-    QuestionError,
-    TooManyElementsError,
-)
+from nodes.errors import NodeError, QuestionError, TooManyElementsError
 from nodes.home import sync_folder
 from nodes.identity import Identity
 from nodes.registry import Registry, Snapshot
 from nodes.spool import Spools
 from nodes.state import EpochAccount
-from protocol.effects import Signed
 from protocol.epoch.statements import digest_of, epoch_keys, own_keys, read_epoch, read_release, sign
+from protocol.host_answers import Signed
 from protocol.identifiers import KINDS, profile_hash
-from protocol.messages import EPOCH_ID, PROTOCOL_VERSION, Epoch, PacketType, Release, Reveals
+from protocol.messages import EPOCH_ID, PROTOCOL_VERSION, Epoch, PacketType, Release
+from protocol.vocabulary import Reveals
 from psi import SUITE, public_key
 
 ID_BYTES: Final = 16

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from nodes.config import AGENCY_ID, Config
 from nodes.epochs.changes import apply_changes
+from nodes.epochs.errors import EpochDamagedError, EpochUnknownError
 from nodes.epochs.folder import EpochFolder, epochs_folder, locked, remove_leftovers, signed_facts, signed_from
 from nodes.epochs.tag_file import TagFile, TagFileWriter
-from nodes.errors import EpochDamagedError, EpochUnknownError, StorageError
+from nodes.errors import StorageError
 from nodes.home import make_folder
 from nodes.identity import Identity
 from nodes.sorted_rows import Nothing, RowSource
-from protocol.effects import Merged, Signed
 from protocol.epoch.statements import Held, held_epoch, read_release
+from protocol.host_answers import Merged, Signed
 from protocol.messages import EPOCH_ID, Epoch, Release
 
 

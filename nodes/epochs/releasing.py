@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from typing import Final
 
 from nodes.epochs.changes import apply_changes, differences
+from nodes.epochs.errors import EpochDamagedError
 from nodes.epochs.folder import EpochFolder, signed_facts
 from nodes.epochs.tag_file import TagFile, TagFileWriter
-from nodes.errors import EpochDamagedError
 from nodes.registry import Registry, Snapshot
 from nodes.sorted_rows import WINDOW_BYTES, Nothing, RowSource
 from nodes.spool import Spools

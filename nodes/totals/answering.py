@@ -6,7 +6,7 @@ from nodes.aggregates.answering import FigureSession
 from nodes.registry import Snapshot
 from nodes.totals.cells import cells_of, check_declared, read_cells
 from nodes.totals.memory import check_overlap
-from protocol.effects import Admission, OwnCells
+from protocol.host_answers import Admission, OwnCells
 from protocol.messages import Envelope
 
 

@@ -20,11 +20,13 @@ from nodes.registry import Snapshot
 from nodes.state import FigureCost
 from nodes.totals.cells import cells_of, check_declared, read_cells
 from nodes.totals.memory import check_overlap
-from protocol.effects import Admission, Admit, Charge, Evidence, OwnCells, ReadCells, Rejection
+from protocol.effects import Admit, Charge, Evidence, ReadCells
 from protocol.handshake import MIN_CIRCLE
+from protocol.host_answers import Admission, OwnCells, Rejection
 from protocol.identifiers import KINDS
-from protocol.messages import MAX_LISTS, MAX_PARTICIPANTS, Aggregate, List, PacketType, Query, Reveals
+from protocol.messages import MAX_LISTS, MAX_PARTICIPANTS, Aggregate, List, PacketType
 from protocol.totals import Invited, TotalsRequester
+from protocol.vocabulary import Query, Reveals
 
 MAX_NAMES_BYTES: Final = 200  # of a line in rows and results; the signed envelope has all names
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nodes.aggregates.errors import AggregateError
 from nodes.aggregates.reading import AggregateReader
-from nodes.errors import AggregateError
 from nodes.registry import Snapshot
 from protocol.aggregate.jobs import in_units
-from protocol.effects import OwnCells
+from protocol.host_answers import OwnCells
 from protocol.messages import Aggregate, List
 
 PER_CENT: Final = 100

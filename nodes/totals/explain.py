@@ -19,7 +19,8 @@ from nodes.state import State
 from nodes.totals.asking import TotalsRequest, check_request, strictest
 from nodes.totals.cells import check_declared
 from protocol.disclosure import DISCLOSURES, Disclosure
-from protocol.messages import List, Query, Reveals, Terms, Variant
+from protocol.messages import List, Terms
+from protocol.vocabulary import Query, Reveals, Variant
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodes.errors import OverlappingTotalError
+from nodes.aggregates.errors import OverlappingTotalError
 from nodes.state import State
 from protocol import codec
 from protocol.messages import Envelope, Packet, PacketType, Terms

@@ -16,9 +16,9 @@ from nodes.totals.asking import TotalsHost, TotalsRequest
 from nodes.totals.results import write_totals
 from nodes.totals.star import StarRunner
 from protocol.errors import CancelledError, ConnectionLostError
-from protocol.messages import Role
 from protocol.results import Totals
 from protocol.totals import TotalsRequester
+from protocol.vocabulary import Role
 
 
 class TotalsQuery(Drive):

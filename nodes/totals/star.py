@@ -17,8 +17,9 @@ from nodes.host import Host
 from nodes.logs import line
 from nodes.runner import Channel, Runner
 from nodes.spool import Spools
-from protocol.effects import LinkEnded, ReceivedFrom, Send, SendTo
+from protocol.effects import Send, SendTo
 from protocol.errors import ConnectionLostError
+from protocol.events import LinkEnded, ReceivedFrom
 from protocol.totals import TotalsRequester
 
 log = logging.getLogger("accord.session")

@@ -12,7 +12,8 @@ from typing import Final
 from protocol.aggregate.terms import asked_aggregate, largest, sensitivities
 from protocol.dst import COUNT_ELEMENTS, SUM_ELEMENTS
 from protocol.errors import SizeError
-from protocol.messages import Aggregate, Envelope, Query, Role, Terms
+from protocol.messages import Aggregate, Envelope, Terms
+from protocol.vocabulary import Query, Role
 from psi import ELEMENT_BYTES, SUITE, lp, stream_key
 from psi.elgamal import CIPHERTEXT_BYTES
 from psi.shuffle import ShuffleStatement

@@ -10,9 +10,11 @@ from protocol.aggregate import jobs
 from protocol.aggregate.agreed import Keys, Plan, ShuffledList
 from protocol.aggregate.matching import Matching
 from protocol.chunks import Span, frames, in_turn
-from protocol.effects import Append, Compute, Job, ReadItems, ReadRows, ReadValues, Sort, Values
+from protocol.effects import Append, Compute, Job, ReadItems, ReadRows, ReadValues, Sort
+from protocol.host_answers import Values
 from protocol.intersect.agreed import Drive
-from protocol.messages import PacketType, Query
+from protocol.messages import PacketType
+from protocol.vocabulary import Query
 from psi import Items
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from protocol.aggregate.agreed import PARTIAL_BYTES, Plan
 from protocol.aggregate.release import rounded
 from protocol.errors import CellsError, SizeError
-from protocol.messages import Query, Terms
+from protocol.messages import Terms
+from protocol.vocabulary import Query
 from psi.elgamal import CIPHERTEXT_BYTES
 
 _COUNT = struct.Struct("<BQ")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.aggregate.agreed import Plan
-from protocol.effects import Values
+from protocol.host_answers import Values
 from protocol.messages import Aggregate
 from protocol.rows import ROW_NUMBER_BYTES
 from psi import ELEMENT_BYTES, TAG_BYTES, Items, LengthError, keystream_scalars

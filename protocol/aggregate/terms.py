@@ -11,7 +11,8 @@ from typing import Final
 
 from protocol.codec import MAX_CATEGORIES
 from protocol.errors import EnvelopeError, RangeError, TermsError
-from protocol.messages import Aggregate, Comparison, Envelope, Filter, Query, Terms
+from protocol.messages import Aggregate, Envelope, Filter, Terms
+from protocol.vocabulary import Comparison, Query
 from psi.elgamal import MAX_TOTAL
 from psi.noise import noise_tail
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocol.aggregate.requester import AggregateRequester
 from protocol.errors import SizeError
-from protocol.messages import Query, Variant
+from protocol.vocabulary import Query, Variant
 
 
 class CountRequester(AggregateRequester):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from protocol.aggregate import cells
 from protocol.aggregate.responder import AggregateResponder
 from protocol.intersect.agreed import check_public_keys
-from protocol.messages import Envelope, Query, Variant
+from protocol.messages import Envelope
+from protocol.vocabulary import Query, Variant
 
 
 class CountResponder(AggregateResponder):

@@ -9,10 +9,11 @@ from protocol.epoch.statements import granted, list_numbers, own_keys
 from protocol.errors import SizeError, UnexpectedPacketError
 from protocol.intersect.agreed import REQUESTER_ASKS, Terms
 from protocol.intersect.answering import Answering
-from protocol.messages import Envelope, Packet, PacketType, Query, Variant
+from protocol.messages import Envelope, Packet, PacketType
 from protocol.results import Disclosed
 from protocol.roles import Responder
 from protocol.rows import PLAIN
+from protocol.vocabulary import Query, Variant
 
 
 class EpochResponder(Responder):

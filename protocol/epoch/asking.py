@@ -9,11 +9,12 @@ from protocol.handshake import Question
 from protocol.intersect.agreed import REQUESTER_ASKS, Terms
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import compare
-from protocol.messages import Packet, PacketType, Query, Variant
+from protocol.messages import Packet, PacketType
 from protocol.results import Answer
 from protocol.roles import Requester
 from protocol.rows import PLAIN
 from protocol.session import Local, Peer, Secrets
+from protocol.vocabulary import Query, Variant
 
 
 class EpochRequester(Requester):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from protocol import codec, dsse
 from protocol.dst import EPOCH_SALT
-from protocol.effects import Grant, Signed
 from protocol.errors import EpochError, ReleaseError, SizeError
+from protocol.host_answers import Grant, Signed
 from protocol.intersect.agreed import REQUESTER_ASKS, Terms, check_public_keys
-from protocol.messages import EPOCH_ID, PROTOCOL_VERSION, Envelope, Epoch, Packet, PacketType, Release, Reveals, Role
+from protocol.messages import EPOCH_ID, PROTOCOL_VERSION, Envelope, Epoch, Packet, PacketType, Release
 from protocol.session import Local, Peer
 from protocol.transcript import digest
+from protocol.vocabulary import Reveals, Role
 from psi import SUITE, lp, public_key
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from protocol.chunks import frames
 from protocol.codec import DIGEST_BYTES
 from protocol.dsse import Signer
-from protocol.effects import Adopt, Charge, Merge, Merged, ReadRelease, Signed
+from protocol.effects import Adopt, Charge, Merge, ReadRelease
 from protocol.epoch.statements import (
     Held,
     check_epoch,
@@ -27,12 +27,14 @@ from protocol.epoch.statements import (
 )
 from protocol.errors import EpochError, ReleaseError, SizeError
 from protocol.handshake import Question
+from protocol.host_answers import Merged, Signed
 from protocol.intersect.tags import Tags
-from protocol.messages import Envelope, Packet, PacketType, Query, Release, Variant
+from protocol.messages import Envelope, Packet, PacketType, Release
 from protocol.results import Disclosed, Synchronised
 from protocol.roles import Requester, Responder
 from protocol.rows import PLAIN
 from protocol.session import Local, Peer, Secrets
+from protocol.vocabulary import Query, Variant
 
 NO_SNAPSHOT: Final = bytes(DIGEST_BYTES)  # the root that a requester commits to: it uses no data set of its own
 

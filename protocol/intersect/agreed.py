@@ -16,8 +16,9 @@ from protocol.chunks import Span
 from protocol.dst import TAGS_COMMITMENT
 from protocol.effects import Effect
 from protocol.errors import SizeError
-from protocol.messages import PacketType, Query, Role
+from protocol.messages import PacketType
 from protocol.session import Handler
+from protocol.vocabulary import Query, Role
 from psi import SUITE, ChunkStatement, ElementError, PublicKeyError, check_elements, lp, stream_key
 
 PROOF_BYTES: Final = 64

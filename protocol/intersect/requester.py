@@ -10,10 +10,11 @@ from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
-from protocol.messages import Packet, PacketType, Query, Variant
+from protocol.messages import Packet, PacketType
 from protocol.results import Answer
 from protocol.roles import Requester
 from protocol.rows import NOTED, PLAIN
+from protocol.vocabulary import Query, Variant
 
 
 class IntersectRequester(Requester):

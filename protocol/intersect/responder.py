@@ -18,10 +18,11 @@ from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
 from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
-from protocol.messages import Envelope, Packet, PacketType, Query, Variant
+from protocol.messages import Envelope, Packet, PacketType
 from protocol.results import Answer, Disclosed
 from protocol.roles import Responder
 from protocol.rows import NOTED, PLAIN
+from protocol.vocabulary import Query, Variant
 from psi import PsiError
 
 

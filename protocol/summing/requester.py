@@ -10,9 +10,10 @@ from protocol.aggregate.requester import AggregateRequester
 from protocol.effects import Compute, Solve
 from protocol.errors import SizeError
 from protocol.intersect.agreed import check_public_keys
-from protocol.messages import Packet, PacketType, Query, Role, Variant
+from protocol.messages import Packet, PacketType
 from protocol.rows import check_rows
 from protocol.summing.agreed import CheckPartials, Decrypt, Open, check_one_proof
+from protocol.vocabulary import Query, Role, Variant
 from psi import public_key
 from psi.elgamal import CIPHERTEXT_BYTES, check, joint_key
 from psi.proofs import prove_possession, verify_possession

@@ -15,9 +15,10 @@ from protocol.aggregate.responder import AggregateResponder
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Compute, ReadRows, Solve
 from protocol.intersect.agreed import check_public_keys
-from protocol.messages import Envelope, Packet, PacketType, Query, Role, Variant
+from protocol.messages import Envelope, Packet, PacketType
 from protocol.rows import check_rows
 from protocol.summing.agreed import CheckPartials, Decrypt, Open, check_one_proof
+from protocol.vocabulary import Query, Role, Variant
 from psi import public_key
 from psi.elgamal import CIPHERTEXT_BYTES, joint_key
 from psi.proofs import PARTIALS_BYTES, prove_possession, verify_possession

@@ -6,8 +6,8 @@ import struct
 
 from protocol.aggregate.jobs import Noise
 from protocol.aggregate.terms import sensitivities
-from protocol.effects import OwnCells
 from protocol.errors import HostError
+from protocol.host_answers import OwnCells
 from protocol.messages import Terms
 from protocol.totals.plan import Plan
 

@@ -9,16 +9,18 @@ from protocol import codec
 from protocol.aggregate.terms import check_terms
 from protocol.codec import encode_packet
 from protocol.dst import COMMIT_COIN
-from protocol.effects import Received, Send
+from protocol.effects import Send
 from protocol.errors import HostError, WrongReferenceError
+from protocol.events import Received
 from protocol.handshake import check_opening, session_ctx, session_salt
-from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Query, Role, Variant
+from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType
 from protocol.roles import Responder
 from protocol.totals.node import TotalsNode
 from protocol.totals.plan import Plan
 from protocol.totals.requester import check_keys, check_participants_accept
 from protocol.totals.rounds import Heard
 from protocol.transcript import digest
+from protocol.vocabulary import Query, Role, Variant
 
 
 class TotalsContributor(TotalsNode, Responder):

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from protocol.effects import Charge, Compute, Job, OwnCells, ReadCells, Solve
+from protocol.effects import Charge, Compute, Job, ReadCells, Solve
 from protocol.errors import ParticipantError, UnexpectedPacketError, ViewError
-from protocol.messages import Contribution, Key, Open, Opening, PacketType, Pledge, Query, Shares, Terms, View
+from protocol.host_answers import OwnCells
+from protocol.messages import Contribution, Key, Open, Opening, PacketType, Pledge, Shares, Terms, View
 from protocol.results import Total, Totals
 from protocol.totals import jobs
 from protocol.totals.contribution import own_noise, own_values
 from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view
 from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, ROUNDS, Round, Rounds
+from protocol.vocabulary import Query
 from psi import SUITE, PsiError, public_key, stream_key
 from psi.elgamal import joint_key
 from psi.proofs import Proved, prove_possession, verify_possession

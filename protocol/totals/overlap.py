@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from protocol.messages import Aggregate, Comparison, Envelope, Filter
+from protocol.messages import Aggregate, Envelope, Filter
 from protocol.totals.plan import Plan
+from protocol.vocabulary import Comparison
 
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

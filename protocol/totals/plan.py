@@ -10,8 +10,9 @@ from typing import Final
 
 from protocol.aggregate.terms import asked_aggregate
 from protocol.dst import CONTRIBUTION, PLEDGE, POSSESSION_OF_SHARE, SHARES, VIEW
-from protocol.messages import Aggregate, Contribution, Envelope, Packet, Role, Terms
+from protocol.messages import Aggregate, Contribution, Envelope, Packet, Terms
 from protocol.transcript import digest
+from protocol.vocabulary import Role
 from psi import lp
 from psi.proofs import Bounds
 

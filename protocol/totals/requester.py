@@ -14,7 +14,7 @@ from protocol import codec
 from protocol.aggregate.terms import check_aggregate, check_terms
 from protocol.codec import encode_packet
 from protocol.dsse import Signer
-from protocol.effects import ConsumeSeed, Event, LinkEnded, ReceivedFrom, SendTo
+from protocol.effects import ConsumeSeed, SendTo
 from protocol.errors import (
     AbortedError,
     NotHeardError,
@@ -24,25 +24,14 @@ from protocol.errors import (
     RefusedError,
     WrongReferenceError,
 )
+from protocol.events import Event, LinkEnded, ReceivedFrom
 from protocol.handshake import Question, check_circle, make_envelope, session_ctx, session_salt
-from protocol.messages import (
-    Accept,
-    Envelope,
-    Key,
-    Open,
-    Packet,
-    PacketType,
-    Participant,
-    Query,
-    Refusal,
-    Role,
-    Terms,
-    Variant,
-)
+from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Participant, Refusal, Terms
 from protocol.session import Local, Peer, Secrets, reason_from
 from protocol.totals.node import TotalsNode
 from protocol.totals.plan import Plan, Stage
 from protocol.transcript import digest
+from protocol.vocabulary import Query, Role, Variant
 from psi import PsiError
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from protocol import codec, dsse
-from protocol.effects import Event, JobFailed
 from protocol.errors import (
     AbortedError,
     ConnectionLostError,
@@ -23,6 +22,7 @@ from protocol.errors import (
     UnexpectedPacketError,
     WrongReferenceError,
 )
+from protocol.events import Event, JobFailed
 from protocol.messages import (
     Abort,
     Accept,

@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from protocol import effects as fx
-from protocol.messages import Aggregate, Message, Packet, PacketType, Query
+from protocol.messages import Aggregate, Message, Packet, PacketType
 from protocol.responders import RESPONDERS, Responder
 from protocol.session import Session
+from protocol.vocabulary import Query
 from psi import group, keystream_scalars
 from tests.sim.aggregates import REQUESTERS, Holdings, aggregate_simulation
 from tests.sim.host import Simulation, derive

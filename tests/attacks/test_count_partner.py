@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import protocol
-from protocol import effects as fx
 from protocol.aggregate import jobs
 from protocol.codec import decode_packet, encode_packet
 from protocol.errors import ConnectionLostError
-from protocol.messages import PacketType, Query, Terms
+from protocol.events import Ended
+from protocol.messages import PacketType, Terms
 from protocol.session import Session
+from protocol.vocabulary import Query
 from psi import group
 from tests.attacks.aggregates import (
     IDENTITY,
@@ -217,7 +218,7 @@ def test_a_requester_that_goes_before_the_answer_has_spent_its_budget() -> None:
     simulation = aggregate_simulation(Query.COUNT, ASKED_ABOUT, MINE, THEIRS)
     last = {PacketType.CELLS, PacketType.RECEIPT}
     simulation.run(lambda role, _, raw: () if decode_packet(raw).type in last else (raw,))
-    simulation.responder.feed(fx.Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
+    simulation.responder.feed(Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
     assert simulation.errors()[1] == "connection-lost"
     assert simulation.responder.acts[-1] == "charge 9 epsilon 0 exact 1"
 

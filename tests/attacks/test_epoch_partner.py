@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from protocol import dsse
-from protocol import effects as fx
 from protocol.epoch import EpochRequester, EpochResponder, SyncRequester, SyncResponder
 from protocol.epoch.statements import epoch_keys, read_epoch, read_release, sign
-from protocol.messages import Envelope, Key, List, ListChange, Packet, PacketType, Reveals
+from protocol.host_answers import Admission, Signed
+from protocol.messages import Envelope, Key, List, ListChange, Packet, PacketType
 from protocol.session import Session
+from protocol.vocabulary import Reveals
 from psi import TAG_BYTES, group, public_key
 from tests.attacks.test_intersect_partner import (
     IDENTITY,
@@ -186,7 +187,7 @@ def test_a_release_left_out() -> None:
     giver.release({"imo": MINE})
     giver.release({"imo": THEIRS})
     simulation = sync(north, giver, number=2)
-    simulation.responder.decide = lambda _: fx.Admission((len(THEIRS),), bytes(64), giver.grant(2))
+    simulation.responder.decide = lambda _: Admission((len(THEIRS),), bytes(64), giver.grant(2))
     refused(simulation, "bad-release", north, 1)
 
 
@@ -194,7 +195,7 @@ def test_a_release_sent_again() -> None:
     giver = south()
     north = synchronised(giver)
     simulation = sync(north, giver, number=2)
-    simulation.responder.decide = lambda _: fx.Admission((len(THEIRS),), bytes(64), giver.grant(0))
+    simulation.responder.decide = lambda _: Admission((len(THEIRS),), bytes(64), giver.grant(0))
     refused(simulation, "bad-release", north, 1)
 
 
@@ -272,14 +273,14 @@ def test_an_addition_that_is_there_already() -> None:
 def test_no_release_at_all() -> None:
     giver, north = south(), North()
     simulation = sync(north, giver)
-    simulation.responder.decide = lambda _: fx.Admission((len(THEIRS),), bytes(64), giver.grant(1))
+    simulation.responder.decide = lambda _: Admission((len(THEIRS),), bytes(64), giver.grant(1))
     refused(simulation, "bad-release", north, 0)
 
 
 def test_sizes_other_than_accepted() -> None:
     giver, north = south(), North()
     simulation = sync(north, giver)
-    simulation.responder.decide = lambda _: fx.Admission((len(THEIRS) + 1,), bytes(64), giver.grant(0))
+    simulation.responder.decide = lambda _: Admission((len(THEIRS) + 1,), bytes(64), giver.grant(0))
     simulation.run()
     assert simulation.errors() == ("bad-release", "aborted-by-partner")
 
@@ -319,7 +320,7 @@ def test_another_key_than_the_pinned_one_gets_no_element() -> None:
             epoch = read_epoch(self._grant.statement)
             keys = epoch_keys(seed, epoch.id, epoch.responder, epoch.requester, epoch.data_set, epoch.kinds)
             other = replace(epoch, public_keys=tuple(public_key(key) for key in keys))
-            statement = fx.Signed(sign(SimSigner(1, "south"), PacketType.EPOCH, other).payload, b"")
+            statement = Signed(sign(SimSigner(1, "south"), PacketType.EPOCH, other).payload, b"")
             self._grant = replace(self._grant, statement=statement, seed=seed)
             return super()._own_public_keys(envelope, salt)
 

@@ -16,8 +16,9 @@ from protocol.effects import Compute
 from protocol.errors import Reason, SignatureError
 from protocol.intersect import IntersectRequester, IntersectResponder
 from protocol.intersect.asking import Asking
-from protocol.messages import Abort, Key, Message, Open, Packet, PacketType, Reveals
+from protocol.messages import Abort, Key, Message, Open, Packet, PacketType
 from protocol.session import NO_REFERENCE, Session
+from protocol.vocabulary import Reveals
 from psi import ELEMENT_BYTES, TAG_BYTES, group
 from tests.sim.host import Host, Simulation, derive, question
 

@@ -16,10 +16,12 @@ from protocol import effects as fx
 from protocol.aggregate import jobs
 from protocol.aggregate.agreed import possession_context
 from protocol.codec import decode_packet
-from protocol.messages import PacketType, Query, Role, Terms
+from protocol.events import Completed, Event
+from protocol.messages import PacketType, Terms
 from protocol.results import Figure
 from protocol.session import Session
 from protocol.summing.agreed import Decrypt
+from protocol.vocabulary import Query, Role
 from psi import group
 from psi.elgamal import add, add_values, encrypt
 from psi.proofs import prove_possession
@@ -298,9 +300,9 @@ def test_counts_that_the_shared_items_cannot_have(answer: int) -> None:
     simulation = aggregate_simulation(Query.SUM, ASKED, MINE, THEIRS)
     carry_out = simulation.responder._carry_out
 
-    def solved(effect: fx.Effect) -> fx.Event | None:
+    def solved(effect: fx.Effect) -> Event | None:
         if isinstance(effect, fx.Solve):
-            return fx.Completed(effect.token, np.array([answer, 0], np.int64))
+            return Completed(effect.token, np.array([answer, 0], np.int64))
         return carry_out(effect)
 
     simulation.responder._carry_out = solved  # type: ignore[method-assign]

@@ -15,6 +15,8 @@ import pytest
 from protocol import codec, dsse
 from protocol import effects as fx
 from protocol.errors import EnvelopeError, ParticipantError, RangeError, TimedOutError
+from protocol.events import Ended
+from protocol.host_answers import OwnCells
 from protocol.messages import (
     Accept,
     Contribution,
@@ -27,7 +29,6 @@ from protocol.messages import (
     PacketType,
     Participant,
     Pledge,
-    Reveals,
     Shares,
     Terms,
     View,
@@ -35,12 +36,13 @@ from protocol.messages import (
 from protocol.totals import TotalsContributor, TotalsRequester, jobs
 from protocol.totals.overlap import conflicts
 from protocol.totals.plan import Stage
+from protocol.vocabulary import Reveals
 from psi import group
 from psi.proofs import Bounds
 from tests.sim.circle import NAMES, Ring, Tamper, counting, honest, summing
 from tests.sim.host import SimSigner, question
 
-CELLS = fx.OwnCells((4, 6), (3, -2), (False, False))
+CELLS = OwnCells((4, 6), (3, -2), (False, False))
 CATEGORIES = ("a", "b")
 
 
@@ -396,7 +398,7 @@ def test_a_participant_that_withholds_its_messages_is_not_heard_and_ends_it(kind
     played = ring().run(silent_from("east", kind))
     assert played.errors() == ["silent"] * 4
     assert played.requester.session.unheard == ("east",)  # type: ignore[attr-defined]
-    played.requester.feed(fx.Ended(TimedOutError("expected the participants in time")))
+    played.requester.feed(Ended(TimedOutError("expected the participants in time")))
     assert str(error_of(played, "north")) == "not heard by north: east"
     assert played.requester.done is not None
     assert played.requester.done.result is None
@@ -437,7 +439,7 @@ def test_a_coordinator_that_drops_a_participants_messages_is_reported_by_who_wai
     played = ring().run(drop)
     assert played.errors() == ["silent"] * 4
     assert played.members["west"].session.unheard == ("east",)
-    played.members["west"].feed(fx.Ended(TimedOutError("expected the participants in time")))
+    played.members["west"].feed(Ended(TimedOutError("expected the participants in time")))
     assert str(error_of(played, "west")) == "not heard by west: east"
     assert opened_nothing(played)
 

@@ -12,7 +12,7 @@ import pytest
 from nodes.error_table import ExitCode
 from nodes.explain import KnownSize, told_sizes
 from protocol.disclosure import DISCLOSURES
-from protocol.messages import Reveals, Variant
+from protocol.vocabulary import Reveals, Variant
 from tests.cli.command import accord_process
 from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, number, rules
 

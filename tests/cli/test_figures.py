@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from nodes.cli import plot
+from nodes.cli.errors import PlotMissingError
 from nodes.error_table import ExitCode
-from nodes.errors import PlotMissingError
 from protocol.disclosure import DISCLOSURES
-from protocol.messages import Reveals, Variant
+from protocol.vocabulary import Reveals, Variant
 from tests.e2e.figures import figure_rules
 from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, rules
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from protocol.messages import Reveals
+from protocol.vocabulary import Reveals
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, number, rules
 from tests.e2e.test_reveals import wait_for

@@ -26,7 +26,7 @@ from nodes.control.wire import QueryOrder
 from nodes.errors import TooManySessionsError, TurnedAwayError
 from nodes.home import Home
 from protocol.errors import ConnectionLostError, Reason, RefusedError
-from protocol.messages import Reveals
+from protocol.vocabulary import Reveals
 from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, rules
 from tests.soak import keep
 

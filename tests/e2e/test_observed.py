@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from nodes.error_table import ERRORS
-from protocol.messages import Role
+from protocol.vocabulary import Role
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, number, rules
 

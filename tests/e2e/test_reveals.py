@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.messages import REVEALED, Query, Reveals
+from protocol.vocabulary import REVEALED, Query, Reveals
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import number, rules
 

@@ -18,8 +18,9 @@ from typing import Final, get_args
 
 from nodes import followup, partners
 from nodes.config import parse_config
+from nodes.control.errors import ControlError
 from nodes.control.wire import QueryOrder, SyncOrder
-from nodes.errors import ConfigError, ControlError, FollowUpError, MandateError, PartnerFileError, RulesError
+from nodes.errors import ConfigError, FollowUpError, MandateError, PartnerFileError, RulesError
 from nodes.followup import read_follow_up
 from nodes.mandate import parse_mandate
 from nodes.partners import read_partner_file

@@ -18,7 +18,8 @@ from typing import Final
 
 import pytest
 
-from protocol.messages import REVEALED, Aggregate, Query, Reveals
+from protocol.messages import Aggregate
+from protocol.vocabulary import REVEALED, Query, Reveals
 from tests.forgeries import FORGED_CODES, forgeries
 from tests.mutations import EXPECTED_CODES, MUTATIONS, Mutation
 from tests.sim.aggregates import COUNT, SUM, Record, aggregate_simulation

@@ -13,12 +13,12 @@ from typing import Final
 
 import pytest
 
-from protocol import effects as fx
+from protocol.host_answers import OwnCells
 from tests.mutations import EXPECTED_CODES, MUTATIONS
 from tests.sim.circle import Ring, summing
 
 RUNS: Final = 10
-OWN: Final = [fx.OwnCells((4, 6), (3, -2), (False, False)) for _ in range(3)]
+OWN: Final = [OwnCells((4, 6), (3, -2), (False, False)) for _ in range(3)]
 # Silent is who waits for a packet whose place a later one of the same sender took: in a node, until its deadline.
 CODES: Final = EXPECTED_CODES | {"aborted-by-partner", "wrong-reference", "refused", "silent", None}
 

@@ -14,13 +14,16 @@ from dataclasses import dataclass, field, replace
 from protocol import effects as fx
 from protocol.aggregate.terms import stricter
 from protocol.counting import CountRequester
+from protocol.events import Completed, Event
 from protocol.handshake import Question
-from protocol.messages import Aggregate, Query, Reveals, Terms
+from protocol.host_answers import Admission, Rejection, Values
+from protocol.messages import Aggregate, Terms
 from protocol.responders import AnyResponder
 from protocol.results import Disclosed, Figures
 from protocol.roles import Requester
 from protocol.session import Peer
 from protocol.summing import SumRequester
+from protocol.vocabulary import Query, Reveals
 from psi import Items
 from tests.sim.host import Host, SimSigner, Simulation, derive, local, question, secrets
 from tests.sim.logarithms import solve
@@ -49,18 +52,18 @@ class AggregateHost(Host):
     records: list[list[Record]] = field(default_factory=list)
     sums: bool = False
 
-    def _carry_out(self, effect: fx.Effect) -> fx.Event | None:
+    def _carry_out(self, effect: fx.Effect) -> Event | None:
         match effect:
             case fx.ReadValues():
                 chosen = self.records[effect.list_number][effect.first : effect.first + effect.count]
                 flags = b"".join(bytes(record.flags) for record in chosen)
                 amounts = b"".join(struct.pack(f"<{len(r.amounts)}q", *r.amounts) for r in chosen) if self.sums else b""
-                return fx.Completed(effect.token, fx.Values(flags, amounts))
+                return Completed(effect.token, Values(flags, amounts))
             case fx.Solve():
                 return solve(effect)
             case fx.Charge():
                 self.acts.append(f"charge {effect.elements} epsilon {effect.epsilon_millis} exact {effect.exact}")
-                return fx.Completed(effect.token)
+                return Completed(effect.token)
         return super()._carry_out(effect)
 
 
@@ -73,7 +76,7 @@ def aggregate_simulation(
     number: int = 1,
     terms: Terms | None = None,
     ask: Question | None = None,
-    decide: Callable[[fx.Admit], fx.Admission | fx.Rejection] | None = None,
+    decide: Callable[[fx.Admit], Admission | Rejection] | None = None,
 ) -> Simulation:
     """A requester `north` and a responder `south`, whose terms are those asked for unless told otherwise."""
     north, south = SimSigner(number, "north"), SimSigner(number, "south")
@@ -85,7 +88,7 @@ def aggregate_simulation(
     )  # fmt: skip
     responder = AnyResponder(local("south"), secrets(number, "south"), south, Peer("north", north.public_key))
     own = [theirs.get(kind, {}) for kind in mine]
-    admission = fx.Admission(
+    admission = Admission(
         tuple(len(values) for values in own),
         derive(number, "root/south", 64),
         terms=terms or stricter(aggregate, 0, 0, 0),

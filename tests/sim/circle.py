@@ -22,12 +22,15 @@ import numpy as np
 from protocol import effects as fx
 from protocol.codec import decode_packet
 from protocol.errors import ConnectionLostError
+from protocol.events import Completed, Ended, Event, JobFailed, LinkEnded, Received, ReceivedFrom, Started
 from protocol.handshake import Question
-from protocol.messages import Aggregate, PacketType, Reveals, Terms
+from protocol.host_answers import Admission, OwnCells, Rejection
+from protocol.messages import Aggregate, PacketType, Terms
 from protocol.responders import AnyResponder
 from protocol.results import Totals
 from protocol.session import Peer, Session
 from protocol.totals import Invited, TotalsContributor, TotalsRequester
+from protocol.vocabulary import Reveals
 from psi import PsiError, group
 from tests.sim.host import NOW_MS, SimSigner, derive, local, question, secrets
 
@@ -77,17 +80,17 @@ class Member:
 
     agency: str
     session: Session
-    own: fx.OwnCells
+    own: OwnCells
     terms: Terms
-    refusal: fx.Rejection | None = None
-    inbox: deque[fx.Event] = field(default_factory=deque)
+    refusal: Rejection | None = None
+    inbox: deque[Event] = field(default_factory=deque)
     outbox: deque[tuple[str | None, bytes, PacketType]] = field(default_factory=deque)
     sent: list[PacketType] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
     evidence: list[fx.Evidence] = field(default_factory=list)
     done: fx.Done | None = None
 
-    def feed(self, event: fx.Event) -> None:
+    def feed(self, event: Event) -> None:
         events = deque([event])
         while events:
             for effect in self.session.step(events.popleft()):
@@ -95,7 +98,7 @@ class Member:
                 if answer is not None:
                     events.append(answer)
 
-    def _carry_out(self, effect: fx.Effect) -> fx.Event | None:
+    def _carry_out(self, effect: fx.Effect) -> Event | None:
         match effect:
             case fx.Send():
                 self.outbox.append((None, effect.packet, effect.type))
@@ -106,28 +109,28 @@ class Member:
                     self._note(effect.type)
             case fx.Compute():
                 try:
-                    return fx.Completed(effect.token, effect.job.run())
+                    return Completed(effect.token, effect.job.run())
                 except PsiError as error:
-                    return fx.JobFailed(effect.token, error)
+                    return JobFailed(effect.token, error)
             case fx.Solve():
                 rows = [effect.elements[start : start + 32] for start in range(0, len(effect.elements), 32)]
                 try:
                     found = [logarithm(row, effect.bound) for row in rows]
                 except PsiError as error:
-                    return fx.JobFailed(effect.token, error)
-                return fx.Completed(effect.token, np.array(found, np.int64))
+                    return JobFailed(effect.token, error)
+                return Completed(effect.token, np.array(found, np.int64))
             case fx.ReadCells():
-                return fx.Completed(effect.token, self.own)
+                return Completed(effect.token, self.own)
             case fx.Admit():
                 self.acts.append("admit")
-                admission = fx.Admission((), derive(1, f"root/{self.agency}", 64), terms=self.terms)
-                return fx.Completed(effect.token, self.refusal or admission)
+                admission = Admission((), derive(1, f"root/{self.agency}", 64), terms=self.terms)
+                return Completed(effect.token, self.refusal or admission)
             case fx.ConsumeSeed():
                 self.acts.append("consume-seed")
-                return fx.Completed(effect.token)
+                return Completed(effect.token)
             case fx.Charge():
                 self.acts.append(f"charge {effect.elements} {effect.epsilon_millis} {effect.exact}")
-                return fx.Completed(effect.token)
+                return Completed(effect.token)
             case fx.Evidence():
                 self.evidence.append(effect)
             case fx.Done():
@@ -178,7 +181,7 @@ class Ring:
     @classmethod
     def of(
         cls,
-        own: Sequence[fx.OwnCells],
+        own: Sequence[OwnCells],
         aggregate: Aggregate,
         *,
         cap: int = 20,
@@ -220,8 +223,8 @@ class Ring:
         """Have this contributor be played by another class, from its envelope on."""
 
         class Becoming(AnyResponder):
-            def step(self, event: fx.Event) -> list[fx.Effect]:
-                if isinstance(event, fx.Received):
+            def step(self, event: Event) -> list[fx.Effect]:
+                if isinstance(event, Received):
                     self.__class__ = role  # type: ignore[assignment]
                     return self.step(event)
                 return super().step(event)
@@ -236,7 +239,7 @@ class Ring:
         """Deliver packets until nobody says anything more; which link is next is drawn."""
         chance = random.Random(self.seed)
         for member in self.members.values():
-            member.feed(fx.Started())
+            member.feed(Started())
         self._collect(tamper)
         while waiting := [member for member in self.members.values() if member.inbox]:
             member = chance.choice(waiting)
@@ -251,17 +254,15 @@ class Ring:
                 to, packet, _ = member.outbox.popleft()
                 receiver = self.members[to or hub.agency]
                 for arrived in tamper(member.agency, receiver.agency, packet):
-                    event: fx.Event = (
-                        fx.ReceivedFrom(member.agency, arrived, NOW_MS)
-                        if receiver is hub
-                        else fx.Received(arrived, NOW_MS)
+                    event: Event = (
+                        ReceivedFrom(member.agency, arrived, NOW_MS) if receiver is hub else Received(arrived, NOW_MS)
                     )
                     receiver.inbox.append(event)
 
     def lose(self, agency: str) -> Ring:
         """The connection to a contributor ends; both sides notice."""
-        self.members[agency].feed(fx.Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
-        self.requester.feed(fx.LinkEnded(agency))
+        self.members[agency].feed(Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
+        self.requester.feed(LinkEnded(agency))
         self._collect(honest)
         for member in self.members.values():
             while member.inbox:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from protocol import effects as fx
 from protocol.epoch import EpochRequester, SyncRequester
 from protocol.epoch.statements import Held, digest_of, epoch_keys, held_epoch, read_epoch, read_release, sign
+from protocol.events import Completed, Event
 from protocol.handshake import Question, commit_snapshot
+from protocol.host_answers import Admission, Grant, Merged, Rejection, Signed
 from protocol.messages import PROTOCOL_VERSION, Epoch, List, ListChange, PacketType, Release
 from protocol.responders import AnyResponder
 from protocol.session import Peer
@@ -36,7 +38,7 @@ class South:
     kinds: tuple[str, ...]
     number: int = 1
     changes: dict[str, object] = field(default_factory=dict)
-    releases: list[tuple[fx.Signed, list[bytes]]] = field(default_factory=list)
+    releases: list[tuple[Signed, list[bytes]]] = field(default_factory=list)
     index: list[set[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,8 +87,8 @@ class South:
         release = Release(self.epoch.id, number, digest_of(*previous), NOW_MS, commitment, tuple(counts))
         self.releases.append((sign(self.signer, PacketType.RELEASE, replace(release, **changes)), rows))
 
-    def grant(self, after: int, watched: int = 0) -> fx.Grant:
-        return fx.Grant(self.statement, self.seed, tuple(signed for signed, _ in self.releases[after:]), watched)
+    def grant(self, after: int, watched: int = 0) -> Grant:
+        return Grant(self.statement, self.seed, tuple(signed for signed, _ in self.releases[after:]), watched)
 
     def sizes(self, kinds: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(len(self.index[self.kinds.index(kind)]) for kind in kinds)
@@ -96,8 +98,8 @@ class South:
 class North:
     """The holding side: what it pinned, and its index."""
 
-    statement: fx.Signed | None = None
-    release: fx.Signed | None = None
+    statement: Signed | None = None
+    release: Signed | None = None
     index: list[set[bytes]] = field(default_factory=list)
 
     @property
@@ -109,11 +111,11 @@ class North:
 class SouthHost(Host):
     south: South | None = None
 
-    def _carry_out(self, effect: fx.Effect) -> fx.Event | None:
+    def _carry_out(self, effect: fx.Effect) -> Event | None:
         if isinstance(effect, fx.ReadRelease):
             assert self.south is not None
             rows = self.south.releases[min(effect.release, len(self.south.releases)) - 1][1][effect.part]
-            return fx.Completed(effect.token, rows[effect.first * 16 : (effect.first + effect.count) * 16])
+            return Completed(effect.token, rows[effect.first * 16 : (effect.first + effect.count) * 16])
         return super()._carry_out(effect)
 
 
@@ -122,18 +124,18 @@ class NorthHost(Host):
     north: North | None = None
     draft: list[set[bytes]] = field(default_factory=list)
 
-    def _carry_out(self, effect: fx.Effect) -> fx.Event | None:
+    def _carry_out(self, effect: fx.Effect) -> Event | None:
         if isinstance(effect, fx.Merge):
-            return fx.Completed(effect.token, self._merge(effect))
+            return Completed(effect.token, self._merge(effect))
         if isinstance(effect, fx.Adopt):
             assert self.north is not None
             self.north.statement, self.north.release = effect.statement, effect.release
             self.north.index, self.draft = self.draft, []
             self.acts.append(f"adopt {read_release(effect.release).number}")
-            return fx.Completed(effect.token)
+            return Completed(effect.token)
         return super()._carry_out(effect)
 
-    def _merge(self, effect: fx.Merge) -> fx.Merged:
+    def _merge(self, effect: fx.Merge) -> Merged:
         assert self.north is not None
         assert len(self.draft) == effect.list_number, "lists come in order"
         added, removed = (set(self._rows(spool, 16)) for spool in (effect.additions, effect.removals))
@@ -143,10 +145,10 @@ class NorthHost(Host):
         new = (old - removed) | added
         self.draft.append(new)
         digest = hashlib.sha512(b"".join(sorted(new))).digest()
-        return fx.Merged(len(new), digest, len(added & old) + len(removed - old))
+        return Merged(len(new), digest, len(added & old) + len(removed - old))
 
 
-def south_host(south: South, admission: fx.Admission | fx.Rejection) -> SouthHost:
+def south_host(south: South, admission: Admission | Rejection) -> SouthHost:
     peer = Peer("north", SimSigner(south.number, "north").public_key)
     session = AnyResponder(local("south"), secrets(south.number, "south"), south.signer, peer)
     return SouthHost(session, [], lambda _: admission, south=south)
@@ -164,12 +166,12 @@ def sync(north: North, south: South, *, number: int = 1, watched: int = 0, **cha
         Peer("south", south.signer.public_key),
         held,
     )
-    admission = fx.Admission(south.sizes(south.kinds), bytes(64), south.grant(ask.release, watched))
+    admission = Admission(south.sizes(south.kinds), bytes(64), south.grant(ask.release, watched))
     return Simulation(NorthHost(requester, [], north=north), south_host(south, admission))
 
 
 def ask_within(
-    north: North, south: South, mine: Lists, *, number: int = 1, grant: fx.Grant | None = None, **changes: object
+    north: North, south: South, mine: Lists, *, number: int = 1, grant: Grant | None = None, **changes: object
 ) -> Simulation:
     """A question within the epoch, ready to run; north's host lends its index."""
     held = north.held
@@ -190,7 +192,7 @@ def ask_within(
             rows = sorted(north.index[south.kinds.index(kind)])
             host.spools["partner-tags", i] = bytearray(b"".join(rows))
     sizes = south.sizes(tuple(mine)) if set(mine) <= set(south.kinds) else (0,) * len(mine)
-    admission = fx.Admission(sizes, bytes(64), grant or south.grant(len(south.releases)))
+    admission = Admission(sizes, bytes(64), grant or south.grant(len(south.releases)))
     return Simulation(host, south_host(south, admission))
 
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 from protocol import chunks
-from protocol import effects as fx
 from protocol.epoch.statements import Held
+from protocol.events import Received
+from protocol.host_answers import Admission, Grant
 from protocol.messages import Envelope, Packet, Statement
 from protocol.session import Local, Peer, Secrets
 from psi import Items
@@ -24,7 +25,7 @@ from tests.sim.host import NOW_MS, SimSigner, Simulation
 
 _spans = chunks._spans
 
-UNCHANGING = (SimSigner, Items, Packet, Envelope, Statement, Local, Secrets, Peer, Held, fx.Grant, fx.Admission)
+UNCHANGING = (SimSigner, Items, Packet, Envelope, Statement, Local, Secrets, Peer, Held, Grant, Admission)
 
 copyreg.pickle(type(hashlib.sha512()), lambda under_way: (under_way.copy, ()))
 for _kind in UNCHANGING:
@@ -60,7 +61,7 @@ class Moment:
         """What follows in a copy if this packet arrives instead."""
         forked = copy.deepcopy(self.simulation)
         receiver = forked.responder if self.sender == "requester" else forked.requester
-        receiver.feed(fx.Received(packet, NOW_MS))
+        receiver.feed(Received(packet, NOW_MS))
         return forked.go_on()
 
 

@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocol import effects as fx
 from protocol.errors import Reason
+from protocol.events import Completed, Event, JobFailed, Received, Started
 from protocol.handshake import Question
+from protocol.host_answers import Admission, Rejection
 from protocol.intersect import IntersectRequester, IntersectResponder
 from protocol.messages import LegalBasis, List, PacketType
 from protocol.notes import encode_note
@@ -92,7 +94,7 @@ class Host:
 
     session: Session
     lists: list[Items]
-    decide: Callable[[fx.Admit], fx.Admission | fx.Rejection] | None = None
+    decide: Callable[[fx.Admit], Admission | Rejection] | None = None
     outbox: deque[bytes] = field(default_factory=deque)
     spools: dict[fx.SpoolName, bytearray] = field(default_factory=dict)
     acts: list[str] = field(default_factory=list)
@@ -100,7 +102,7 @@ class Host:
     sent: list[PacketType] = field(default_factory=list)
     done: fx.Done | None = None
 
-    def feed(self, event: fx.Event) -> None:
+    def feed(self, event: Event) -> None:
         events = deque([event])
         while events:
             for effect in self.session.step(events.popleft()):
@@ -108,51 +110,51 @@ class Host:
                 if answer is not None:
                     events.append(answer)
 
-    def _carry_out(self, effect: fx.Effect) -> fx.Event | None:
+    def _carry_out(self, effect: fx.Effect) -> Event | None:
         match effect:
             case fx.Send():
                 self.outbox.append(effect.packet)
                 self.sent.append(effect.type)
             case fx.Compute():
                 try:
-                    return fx.Completed(effect.token, effect.job.run())
+                    return Completed(effect.token, effect.job.run())
                 except PsiError as error:
-                    return fx.JobFailed(effect.token, error)
+                    return JobFailed(effect.token, error)
             case fx.ReadItems():
-                return fx.Completed(effect.token, self.lists[effect.list_number].slice(effect.first, effect.count))
+                return Completed(effect.token, self.lists[effect.list_number].slice(effect.first, effect.count))
             case fx.ReadNotes():
                 items = self.lists[effect.list_number].slice(effect.first, effect.count)
-                return fx.Completed(effect.token, b"".join(encode_note(note_of(item)) for item in values(items)))
+                return Completed(effect.token, b"".join(encode_note(note_of(item)) for item in values(items)))
             case fx.Append():
                 assert len(effect.rows) % effect.row_bytes == 0
                 self.spools.setdefault(effect.spool, bytearray()).extend(effect.rows)
             case fx.Sort():
                 rows = sorted(self._rows(effect.spool, effect.row_bytes))
                 self.spools[effect.spool] = bytearray(b"".join(rows))
-                return fx.Completed(effect.token)
+                return Completed(effect.token)
             case fx.ReadRows():
                 width = effect.row_bytes
                 data = bytes(self.spools[effect.spool][effect.first * width : (effect.first + effect.count) * width])
                 rows = [data[i : i + width] for i in range(0, len(data), width)]
                 assert rows == sorted(rows), "a spool is read in the order of its rows"
-                return fx.Completed(effect.token, data)
+                return Completed(effect.token, data)
             case fx.Join():
                 tags = {row[:16]: row for row in self._rows(effect.tags, effect.tag_row_bytes)}
                 outputs = self._rows(effect.outputs, effect.output_row_bytes)
                 pairs = [row + tags[row[:16]] for row in outputs if row[:16] in tags]
                 end = effect.output_row_bytes
                 pairs.sort(key=lambda pair: int.from_bytes(pair[end - 4 : end], "little"))
-                return fx.Completed(effect.token, b"".join(pairs))
+                return Completed(effect.token, b"".join(pairs))
             case fx.Admit():
                 assert self.decide is not None
                 self.acts.append("admit")
-                return fx.Completed(effect.token, self.decide(effect))
+                return Completed(effect.token, self.decide(effect))
             case fx.ConsumeSeed():
                 self.acts.append("consume-seed")
-                return fx.Completed(effect.token)
+                return Completed(effect.token)
             case fx.Charge():
                 self.acts.append(f"charge {effect.elements}")
-                return fx.Completed(effect.token)
+                return Completed(effect.token)
             case fx.Evidence():
                 self.evidence.append(effect)
             case fx.Done():
@@ -188,7 +190,7 @@ class Simulation:
         theirs: dict[str, list[bytes]],
         *,
         number: int = 1,
-        decide: Callable[[fx.Admit], fx.Admission | fx.Rejection] | None = None,
+        decide: Callable[[fx.Admit], Admission | Rejection] | None = None,
         requester_local: Local | None = None,
         responder_local: Local | None = None,
         ask: Question | None = None,
@@ -207,7 +209,7 @@ class Simulation:
             responder_local or local("south"), secrets(number, "south"), south, Peer("north", north.public_key)
         )
         own = [theirs.get(kind, []) for kind in mine]
-        admission = fx.Admission(tuple(len(values) for values in own), derive(number, "root/south", 64))
+        admission = Admission(tuple(len(values) for values in own), derive(number, "root/south", 64))
         return cls(
             Host(requester, [Items.from_sequence(values) for values in mine.values()]),
             Host(responder, [Items.from_sequence(values) for values in own], decide or (lambda _: admission)),
@@ -215,8 +217,8 @@ class Simulation:
 
     def run(self, tamper: Tamper = honest, now_ms: int = NOW_MS) -> Simulation:
         """Deliver packets in turn until both sides are silent."""
-        self.requester.feed(fx.Started())
-        self.responder.feed(fx.Started())
+        self.requester.feed(Started())
+        self.responder.feed(Started())
         return self.go_on(tamper, now_ms)
 
     def reconnect(self) -> Simulation:
@@ -239,7 +241,7 @@ class Simulation:
                     packet = sender.outbox.popleft()
                     self.trace.append((role, packet))
                     for arrived in tamper(role, counts[role], packet):
-                        receiver.feed(fx.Received(arrived, now_ms))
+                        receiver.feed(Received(arrived, now_ms))
                     counts[role] += 1
         return self
 
@@ -263,5 +265,5 @@ class Simulation:
         return code(self.requester), code(self.responder)
 
 
-def refuse(_: fx.Admit) -> fx.Rejection:
-    return fx.Rejection(Reason.POLICY)
+def refuse(_: fx.Admit) -> Rejection:
+    return Rejection(Reason.POLICY)

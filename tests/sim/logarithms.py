@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from protocol import effects as fx
+from protocol.events import Completed, JobFailed
 from psi import PsiError, group
 
 STEPS: Final = 1 << 12
@@ -43,10 +44,10 @@ def _within(bound: int, found: int) -> int | None:
     return found if abs(found) <= bound else None
 
 
-def solve(effect: fx.Solve) -> fx.Completed | fx.JobFailed:
+def solve(effect: fx.Solve) -> Completed | JobFailed:
     """What a node's table answers."""
     elements = [effect.elements[start : start + 32] for start in range(0, len(effect.elements), 32)]
     found = [logarithm(element, effect.bound) for element in elements]
     if None in found:
-        return fx.JobFailed(effect.token, PsiError("expected a logarithm within the bound, got one outside"))
-    return fx.Completed(effect.token, np.array(found, np.int64))
+        return JobFailed(effect.token, PsiError("expected a logarithm within the bound, got one outside"))
+    return Completed(effect.token, np.array(found, np.int64))

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol import effects as fx
 from protocol.aggregate.agreed import Keys
 from protocol.codec import decode_packet
 from protocol.errors import HostError
-from protocol.messages import Aggregate, Filter, PacketType, Query, Role, Terms
+from protocol.events import Ended
+from protocol.messages import Aggregate, Filter, PacketType, Terms
 from protocol.results import Disclosed, Figure
+from protocol.vocabulary import Query, Role
 from psi.noise import discrete_laplace, noise_tail
 from tests.sim.aggregates import COUNT, Holdings, Record, Truth, aggregate_simulation, figures, learned
 from tests.sim.host import Simulation, question, refuse
@@ -198,7 +199,7 @@ def test_an_effect_that_fails_ends_the_session_on_both_sides() -> None:
 
     def stop(role: str, _: int, packet: bytes) -> tuple[bytes, ...]:
         if role == "requester" and decode_packet(packet).type is PacketType.CHECKPOINT:
-            simulation.responder.feed(fx.Ended(HostError("the disk is full")))
+            simulation.responder.feed(Ended(HostError("the disk is full")))
         return (packet,)
 
     simulation.run(stop)

@@ -9,10 +9,12 @@ import pytest
 from protocol import effects as fx
 from protocol.codec import decode_packet
 from protocol.errors import ConnectionLostError
+from protocol.events import Ended
 from protocol.intersect import IntersectResponder
-from protocol.messages import PacketType, Reveals
+from protocol.messages import PacketType
 from protocol.notes import decode_note
 from protocol.results import Answer
+from protocol.vocabulary import Reveals
 from psi import CHUNK_ELEMENTS
 from tests.sim.host import NOW_MS, Simulation, note_of, question, refuse
 
@@ -87,7 +89,7 @@ def test_to_both_the_responder_has_its_answer_without_the_last_receipt() -> None
     simulation = Simulation.of({"imo": left}, {"imo": right}, ask=ask).run(lose_receipt)
     assert simulation.rows() == [[0, 2]]
     assert simulation.errors()[1] == "silent"
-    simulation.responder.feed(fx.Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
+    simulation.responder.feed(Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
     assert simulation.rows(simulation.responder) == [[0, 2]]
 
 

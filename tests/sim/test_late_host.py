@@ -15,7 +15,9 @@ from typing import Final
 import pytest
 
 from protocol import effects as fx
-from protocol.messages import REVEALED, Aggregate, Query, Reveals
+from protocol.events import Event, Received, Started
+from protocol.messages import Aggregate
+from protocol.vocabulary import REVEALED, Query, Reveals
 from tests.sim.aggregates import COUNT, SUM, Record, aggregate_simulation
 from tests.sim.host import NOW_MS, Host, Simulation, question
 
@@ -53,12 +55,12 @@ class Slow:
     def run(self) -> Simulation:
         requester, responder = self.simulation.requester, self.simulation.responder
         for host in (requester, responder):
-            self._step(host, fx.Started())
+            self._step(host, Started())
         while requester.outbox or responder.outbox or self._put_off:
             if requester.outbox:
-                self._step(responder, fx.Received(requester.outbox.popleft(), NOW_MS))
+                self._step(responder, Received(requester.outbox.popleft(), NOW_MS))
             elif responder.outbox:
-                self._step(requester, fx.Received(responder.outbox.popleft(), NOW_MS))
+                self._step(requester, Received(responder.outbox.popleft(), NOW_MS))
             else:
                 self._choose(self._put_off)
                 host, effect = self._put_off.popleft()
@@ -67,7 +69,7 @@ class Slow:
                 self._step(host, answer)
         return self.simulation
 
-    def _step(self, host: Host, event: fx.Event) -> None:
+    def _step(self, host: Host, event: Event) -> None:
         for effect in host.session.step(event):
             if hasattr(effect, "token"):
                 self._put_off.append((host, effect))

@@ -6,8 +6,9 @@ import pytest
 
 from protocol.codec import decode_packet
 from protocol.errors import ProtocolError, ResumeError
-from protocol.messages import REVEALED, Aggregate, PacketType, Query, Reveals
+from protocol.messages import Aggregate, PacketType
 from protocol.transcript import RETAINED_FRAMES
+from protocol.vocabulary import REVEALED, Query, Reveals
 from psi import CHUNK_ELEMENTS
 from tests.sim.aggregates import COUNT, SUM, Record, aggregate_simulation, figures
 from tests.sim.host import Simulation, Tamper, question

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from protocol import effects as fx
 from protocol.aggregate.release import told
 from protocol.codec import decode_packet
-from protocol.messages import Aggregate, PacketType, Query, Terms
+from protocol.events import Event
+from protocol.messages import Aggregate, PacketType, Terms
 from protocol.results import Disclosed, Figure
+from protocol.vocabulary import Query
 from psi import ELEMENT_BYTES, group
 from psi.elgamal import MAX_TOTAL
 from psi.noise import noise_tail
@@ -176,7 +178,7 @@ def test_the_receipt_is_signed_before_anything_is_opened() -> None:
     host = simulation.requester
     carry_out = host._carry_out
 
-    def without_table(effect: fx.Effect) -> fx.Event | None:
+    def without_table(effect: fx.Effect) -> Event | None:
         if isinstance(effect, fx.Solve):
             return carry_out(replace(effect, elements=group.hash_to_group(b"no total", b"a test")))
         return carry_out(effect)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocol import effects as fx
 from protocol.errors import Reason
+from protocol.host_answers import OwnCells, Rejection
 from protocol.messages import Aggregate, PacketType, Terms
 from protocol.results import Totals
 from protocol.totals.contribution import own_noise, own_values
@@ -20,11 +20,11 @@ from tests.sim.circle import EXACT, NAMES, Ring, counting, summing
 CORRIDORS = tuple(f"corridor {number}" for number in range(9))
 
 
-def cells(records: list[int], values: list[int] | None = None, withheld: tuple[int, ...] = ()) -> fx.OwnCells:
-    return fx.OwnCells(tuple(records), tuple(values or ()), tuple(cell in withheld for cell in range(len(records))))
+def cells(records: list[int], values: list[int] | None = None, withheld: tuple[int, ...] = ()) -> OwnCells:
+    return OwnCells(tuple(records), tuple(values or ()), tuple(cell in withheld for cell in range(len(records))))
 
 
-def drawn(seed: int, parties: int, columns: int, aggregate: Aggregate, cap: int) -> list[fx.OwnCells]:
+def drawn(seed: int, parties: int, columns: int, aggregate: Aggregate, cap: int) -> list[OwnCells]:
     """Figures of which some are none, some at the ends of the range, some beyond them."""
     chance = random.Random(seed)
     out = []
@@ -184,7 +184,7 @@ def test_nobody_is_hidden_by_more_noise_than_a_cell_can_count() -> None:
 @pytest.mark.parametrize(
     "own", [cells([], []), cells([1], []), cells([1, 2], [1]), replace(cells([1], [1]), withheld=())]
 )
-def test_figures_of_another_shape_are_the_hosts_fault(own: fx.OwnCells) -> None:
+def test_figures_of_another_shape_are_the_hosts_fault(own: OwnCells) -> None:
     ring = Ring.of([own, *[cells([1], [1])] * 2], summing()).run()
     assert ring.requester.error == "host-failure"
     assert {member.error for member in list(ring.members.values())[1:]} == {"aborted-by-partner"}
@@ -192,7 +192,7 @@ def test_figures_of_another_shape_are_the_hosts_fault(own: fx.OwnCells) -> None:
 
 def test_a_refusal_ends_it_for_all_and_says_whose_it_was() -> None:
     ring = Ring.of([cells([4], [1])] * 4, summing())
-    ring.members["east"].refusal = fx.Rejection(Reason.POLICY)
+    ring.members["east"].refusal = Rejection(Reason.POLICY)
     ring.run()
     assert ring.errors() == ["refused", "aborted-by-partner", "rejected", "aborted-by-partner"]
     assert str(ring.requester.done.error) == "east refused the question: policy"  # type: ignore[union-attr]

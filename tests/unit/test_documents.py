@@ -11,7 +11,7 @@ import pytest
 from nodes.policy import EPOCH_INTERSECT, parse_rules
 from nodes.registry.mapping import load_mapping
 from protocol.identifiers import KINDS
-from protocol.messages import Query, Reveals
+from protocol.vocabulary import Query, Reveals
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"

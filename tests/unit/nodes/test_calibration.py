@@ -14,7 +14,7 @@ from nodes.aggregates.solving import Logarithms
 from nodes.calibration import SIZES, Calibration, Machine, Run, calibration, measure
 from nodes.errors import StorageError
 from nodes.home import Home, write_private
-from protocol.messages import REVEALED, Query, Reveals
+from protocol.vocabulary import REVEALED, Query, Reveals
 from psi import backend
 
 NOW_MS = 1_800_000_000_000

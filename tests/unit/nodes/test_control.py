@@ -21,13 +21,12 @@ import pytest
 from nodes.config import Operator, render_config
 from nodes.control import wire
 from nodes.control.client import ControlClient, connect
+from nodes.control.errors import ControlError, NotRunningError
 from nodes.control.server import ControlServer
 from nodes.errors import (
     AlreadyRunningError,
-    ControlError,
     MandateError,
     NodeError,
-    NotRunningError,
     OperatorUnknownError,
     PartnerUnknownError,
     TooManySessionsError,
@@ -38,7 +37,7 @@ from nodes.node import Node, open_node
 from nodes.partners import read_partner_file
 from nodes.registry.errors import DataSetUnknownError
 from protocol.errors import CancelledError, ProtocolError, RefusedError
-from protocol.messages import Reveals
+from protocol.vocabulary import Reveals
 from psi import ElementError
 from tests.agency import Agency, load_agency, make_agency
 from tests.asynchronous import asynchronous

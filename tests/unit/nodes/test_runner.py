@@ -32,10 +32,13 @@ from protocol.errors import (
     RefusedError,
     TimedOutError,
 )
+from protocol.events import Completed, Ended, Event, Started
+from protocol.host_answers import Admission, Rejection
 from protocol.intersect import IntersectRequester, IntersectResponder
-from protocol.messages import Accept, Message, Packet, PacketType, Role
+from protocol.messages import Accept, Message, Packet, PacketType
 from protocol.results import Answer, Disclosed
 from protocol.session import Peer, Session
+from protocol.vocabulary import Role
 from psi import Items
 from tests.asynchronous import asynchronous
 from tests.sim.host import NOW_MS, SimSigner, local, question, secrets
@@ -102,11 +105,11 @@ class MemoryHost:
             raise self.failing[name]
         self.acts.append(name)
 
-    def admit(self, effect: fx.Admit) -> fx.Admission | fx.Rejection:
+    def admit(self, effect: fx.Admit) -> Admission | Rejection:
         self._act("admit")
         if self.rejection is not None:
-            return fx.Rejection(self.rejection)
-        return fx.Admission((len(self.items),), b"root")
+            return Rejection(self.rejection)
+        return Admission((len(self.items),), b"root")
 
     def consume_seed(self, effect: fx.ConsumeSeed) -> None:
         self._act("consume-seed")
@@ -427,16 +430,16 @@ class Scripted:
 
     def __init__(self, *effects: fx.Effect) -> None:
         self.effects = list(effects)
-        self.events: list[fx.Event] = []
+        self.events: list[Event] = []
         self.third_event = asyncio.Event()
 
-    def step(self, event: fx.Event) -> list[fx.Effect]:
+    def step(self, event: Event) -> list[fx.Effect]:
         self.events.append(event)
         if len(self.events) == 3:
             self.third_event.set()
-        if isinstance(event, fx.Ended):
+        if isinstance(event, Ended):
             return [fx.Done(None, event.error, None)]
-        return self.effects if isinstance(event, fx.Started) else []
+        return self.effects if isinstance(event, Started) else []
 
 
 @asynchronous
@@ -460,7 +463,7 @@ async def test_steps_of_storage_keep_their_order(executor: Executor, tmp_path: P
     await session.third_event.wait()
     runner.end(CancelledError("expected more, got enough"))
     await task
-    assert session.events[1:3] == [fx.Completed(1, None), fx.Completed(2, b"".join(sorted(rows)))]
+    assert session.events[1:3] == [Completed(1, None), Completed(2, b"".join(sorted(rows)))]
 
 
 @asynchronous
@@ -468,7 +471,7 @@ async def test_a_defect_in_a_session_does_not_show_its_text(
     executor: Executor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Scripted):
-        def step(self, event: fx.Event) -> list[fx.Effect]:
+        def step(self, event: Event) -> list[fx.Effect]:
             raise KeyError("known identifier")
 
     runner = PairRunner(

@@ -12,7 +12,7 @@ from nodes.config import Limits
 from nodes.errors import TooManySessionsError
 from nodes.sessions import STARTS_PER_MINUTE, WAITING_STREAMS, Sessions
 from protocol.errors import ProtocolError, ShuttingDownError
-from protocol.messages import Role
+from protocol.vocabulary import Role
 from tests.asynchronous import asynchronous
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from protocol.aggregate import jobs
 from protocol.aggregate.agreed import Plan
-from protocol.effects import Values
-from protocol.messages import Query
+from protocol.host_answers import Values
+from protocol.vocabulary import Query
 from psi import Items, LengthError, group, public_key
 from psi.elgamal import encrypt, open_shares, partial_decryptions
 from tests.sim.aggregates import SUM, categorised, in_units

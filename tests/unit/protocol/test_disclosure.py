@@ -9,7 +9,8 @@ import pytest
 import protocol
 from protocol.codec import decode_packet
 from protocol.disclosure import DISCLOSURES, Adversary, Learner, as_markdown
-from protocol.messages import REVEALED, PacketType, Query, Reveals, Variant
+from protocol.messages import PacketType
+from protocol.vocabulary import REVEALED, Query, Reveals, Variant
 from tests.sim.host import Simulation, question
 
 THREAT_MODEL = Path(protocol.__file__).parents[1] / "docs" / "threat-model.md"

@@ -14,7 +14,8 @@ from protocol.aggregate.agreed import Plan
 from protocol.aggregate.cells import Table
 from protocol.aggregate.release import rounded, told
 from protocol.errors import CellsError, SizeError
-from protocol.messages import Query, Terms
+from protocol.messages import Terms
+from protocol.vocabulary import Query
 from tests.sim.aggregates import COUNT, SUM, categorised
 
 counts = st.lists(st.integers(-5, 30), min_size=1, max_size=12)

@@ -8,7 +8,8 @@ import pytest
 
 from protocol.aggregate.terms import check_aggregate, check_range, check_terms, stricter
 from protocol.errors import EnvelopeError, RangeError, TermsError
-from protocol.messages import Aggregate, Envelope, Filter, List, Query, Terms
+from protocol.messages import Aggregate, Envelope, Filter, List, Terms
+from protocol.vocabulary import Query
 from psi.elgamal import MAX_TOTAL
 from tests.sim.host import question
 from tests.sim.test_intersect import Simulation

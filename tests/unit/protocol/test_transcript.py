@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from protocol.errors import ChainError, SequenceError
-from protocol.messages import Packet, PacketType, Role, Statement
+from protocol.messages import Packet, PacketType, Statement
 from protocol.transcript import Transcript, digest, message_bytes
+from protocol.vocabulary import Role
 
 CTX = b"\x05" * 64
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nodes.aggregates.errors import AggregateError
 from nodes.aggregates.reading import AggregateReader, check_columns
-from nodes.errors import AggregateError
 from nodes.registry import Registry, Source, import_source
 from nodes.registry.source import SourceRecord
 from nodes.registry.transactions import MAX_AMOUNT, RawTransaction

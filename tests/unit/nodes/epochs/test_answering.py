@@ -8,19 +8,14 @@ from typing import Any
 import pytest
 
 from nodes.epochs.answering import GivenSession
+from nodes.epochs.errors import EpochBusyError, EpochOutdatedError, EpochUnknownError
 from nodes.epochs.given import GivenEpoch
-from nodes.errors import (
-    BudgetError,
-    EpochBusyError,
-    EpochOutdatedError,
-    EpochUnknownError,
-    NodeError,
-    TooManyElementsError,
-)
+from nodes.errors import BudgetError, NodeError, TooManyElementsError
 from nodes.node import Node
-from protocol.effects import Admission, Admit, ReadRelease
+from protocol.effects import Admit, ReadRelease
 from protocol.epoch.statements import read_release
 from protocol.errors import Reason
+from protocol.host_answers import Admission
 from protocol.messages import Envelope, LegalBasis, List, Participant
 from tests.agency import DAY_MS, NOW_MS
 from tests.unit.nodes.epochs.records import KIND, Clock, Records, nobody_notes, terms

@@ -11,25 +11,17 @@ from typing import Any
 import pytest
 
 from nodes.epochs import releasing
+from nodes.epochs.errors import EpochBusyError, EpochDamagedError, EpochExistsError, EpochUnknownError
 from nodes.epochs.folder import locked
 from nodes.epochs.given import MAX_ELEMENTS, MAX_PERIOD_MS, GivenEpoch
 from nodes.epochs.held import Draft, HeldEpochs
-from nodes.errors import (
-    EpochBusyError,
-    EpochDamagedError,
-    EpochExistsError,
-    EpochUnknownError,
-    LedgerError,
-    QuestionError,
-    StorageError,
-    TooManyElementsError,
-)
+from nodes.errors import LedgerError, QuestionError, StorageError, TooManyElementsError
 from nodes.registry.errors import DataSetUnknownError
 from nodes.sealed import SealedFileError
 from protocol import dsse
-from protocol.effects import Signed
 from protocol.epoch.statements import digest_of, own_keys, read_epoch, read_release, sign
 from protocol.handshake import commit_snapshot
+from protocol.host_answers import Signed
 from protocol.messages import ListChange, PacketType, Release
 from psi import tags
 from tests.agency import DAY_MS, NOW_MS, make_agency

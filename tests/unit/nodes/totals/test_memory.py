@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.errors import OverlappingTotalError
+from nodes.aggregates.errors import OverlappingTotalError
 from nodes.home import Home
 from nodes.state import State
 from nodes.totals.memory import check_overlap

@@ -1,0 +1,86 @@
+"""The words that an envelope may use, each from a closed list.
+
+Messages hold them as text, as the wire does: what a partner sent is one of them only once it was checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Role(StrEnum):
+    REQUESTER = "requester"
+    RESPONDER = "responder"
+    CONTRIBUTOR = "contributor"  # of totals, beside the requester, who contributes too
+
+
+class Realm(StrEnum):
+    """Exercise and production never mix: in identity, envelope and data set."""
+
+    EXERCISE = "exercise"
+    PRODUCTION = "production"
+
+
+class Query(StrEnum):
+    INTERSECT = "intersect"
+    EPOCH_SYNC = "epoch-sync"
+    COUNT = "count"
+    SUM = "sum"
+    TOTALS = "totals"
+
+
+class Variant(StrEnum):
+    """How the responder's OPRF key lives."""
+
+    FRESH_KEYS = "fresh-keys"
+    EPOCH_KEY = "epoch-key"
+
+
+class Reveals(StrEnum):
+    """What the answer tells the recipients. An enum, never a boolean."""
+
+    SHARED_IDENTIFIERS = "shared-identifiers"
+    SHARED_IDENTIFIERS_WITH_NOTES = "shared-identifiers-with-notes"
+    SHARED_IDENTIFIERS_TO_BOTH = "shared-identifiers-to-both"
+    SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES = "shared-identifiers-to-both-with-notes"
+    COUNT = "count"
+    SUMS = "sums"
+    TOTALS = "totals"
+
+    @property
+    def to_both(self) -> bool:
+        """Whether the responder learns the shared identifiers too."""
+        return self in (Reveals.SHARED_IDENTIFIERS_TO_BOTH, Reveals.SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES)
+
+    @property
+    def with_notes(self) -> bool:
+        """Whether each shared identifier comes with the answering side's note."""
+        return self in (Reveals.SHARED_IDENTIFIERS_WITH_NOTES, Reveals.SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES)
+
+
+# What each query may reveal.
+REVEALED: Final[Mapping[Query, tuple[Reveals, ...]]] = MappingProxyType(
+    {
+        Query.INTERSECT: (
+            Reveals.SHARED_IDENTIFIERS,
+            Reveals.SHARED_IDENTIFIERS_WITH_NOTES,
+            Reveals.SHARED_IDENTIFIERS_TO_BOTH,
+            Reveals.SHARED_IDENTIFIERS_TO_BOTH_WITH_NOTES,
+        ),
+        Query.EPOCH_SYNC: (Reveals.SHARED_IDENTIFIERS,),
+        Query.COUNT: (Reveals.COUNT,),
+        Query.SUM: (Reveals.SUMS,),
+        Query.TOTALS: (Reveals.TOTALS,),
+    }
+)
+
+
+class Comparison(StrEnum):
+    """How a filter compares a column."""
+
+    ONE_OF = "one-of"
+    FROM = "from"
+    UNTIL = "until"
