@@ -278,10 +278,15 @@ def draw(folder: Path) -> list[Path]:
         laws = [run["participants"] ** of_n * run["categories"] ** of_c for run in runs]
         figures = [growth.figure(run) for run in runs]
         each = median(value / law for value, law in zip(figures, laws, strict=True))
-        axes.plot([min(laws), max(laws)], [each * min(laws), each * max(laws)], color="C0", linewidth=1)
-        axes.plot(laws, figures, "o", color="C0", markersize=4)
-        for run, law, value in zip(runs, laws, figures, strict=True):
-            axes.annotate(f"{run['participants']}x{run['categories']}", (law, value), fontsize=6)
+        axes.plot([min(laws), max(laws)], [each * min(laws), each * max(laws)], color="C0", linewidth=1, zorder=0)
+        for colour, parties in enumerate(sorted({run["participants"] for run in runs})):
+            points = [
+                (law, value)
+                for run, law, value in zip(runs, laws, figures, strict=True)
+                if run["participants"] == parties
+            ]
+            axes.plot(*zip(*points, strict=True), "o", color=f"C{colour + 1}", markersize=4, label=f"n = {parties}")
+        axes.legend(frameon=False, loc="lower right")
         axes.set(xscale="log", yscale="log", xlabel=f"{growth.expected}; the line is proportional", ylabel=growth.label)
     figure.suptitle(
         f"Totals over n participants and c categories. {results.headline(documents[0]).strip()}", fontsize=8
