@@ -24,6 +24,7 @@ from benchmarks import processes, results
 from benchmarks.lists import COLUMN, Lists, Size, make_lists, read_ids
 from benchmarks.nodes import DATA_SET, KIND, Accord
 from benchmarks.results import BenchmarkError
+from nodes.errors import LocalNodeError
 
 COLUMNS: Final = {
     "step": "<",
@@ -69,9 +70,7 @@ class Measurement:
 
         def question() -> dict[str, Any]:
             mandate = self._folder / "mandate.toml"
-            self._ready.requester.accord(
-                "query", "intersect", "--yes", *asked, *more, "--mandate", mandate, "--output", answer
-            )
+            self._ready.requester.ask("intersect", "--yes", *asked, *more, "--mandate", mandate, "--output", answer)
             result: dict[str, Any] = json.loads(answer.read_bytes())
             answer.unlink()
             return result
@@ -89,14 +88,14 @@ class Measurement:
         terms = ("--partner", self._ready.requester.agency, "--data-set", DATA_SET, "--kind", KIND, "--until", until)
         caps = ("--max-elements", 1 << 30, "--max-per-query", 1 << 20)
         start = time.perf_counter()
-        self._epoch = json.loads(self._ready.responder.accord("epoch", "open", *terms, *caps, "--json"))["epoch"]
+        self._epoch = self._ready.responder.told("epoch", "open", *terms, *caps)["epoch"]
         return time.perf_counter() - start
 
     def sync(self, name: str) -> None:
         """Fetch what the index lacks."""
         named = ("--partner", self._ready.responder.agency, "--ask", DATA_SET, "--kind", KIND)
         mandate = ("--mandate", self._folder / "mandate.toml")
-        self._timed(name, lambda: json.loads(self._ready.requester.accord("epoch", "sync", *named, *mandate, "--json")))
+        self._timed(name, lambda: self._ready.requester.told("epoch", "sync", *named, *mandate))
 
     def change(self, seed: int) -> None:
         """Import another list at the responder: as many records go, shared ones too, and come as the question has."""
@@ -113,9 +112,9 @@ class Measurement:
 
     def _timed(self, name: str, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         nodes = (self._ready.requester, self._ready.responder)
-        before = [processes.cpu_seconds(node.number) for node in nodes]
+        before = [processes.cpu_seconds(node.pid) for node in nodes]
         facts = act()
-        used = [processes.cpu_seconds(node.number) - cpu for node, cpu in zip(nodes, before, strict=True)]
+        used = [processes.cpu_seconds(node.pid) - cpu for node, cpu in zip(nodes, before, strict=True)]
         self.steps.append(Step(name, facts["seconds"], facts["sent_bytes"], facts["received_bytes"], *used))
         return facts
 
@@ -176,7 +175,7 @@ def main() -> None:
         arguments.size, arguments.repetitions = "100x1000", 1
     try:
         print(run(arguments))
-    except (BenchmarkError, ValueError) as error:
+    except (BenchmarkError, LocalNodeError, ValueError) as error:
         sys.exit(f"epoch: {error}")
 
 

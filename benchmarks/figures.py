@@ -25,6 +25,7 @@ from benchmarks.lists import COLUMN, Lists, Size, make_lists, read_ids
 from benchmarks.nodes import DATA_SET, KIND, Accord
 from benchmarks.operations import derive
 from benchmarks.results import BenchmarkError
+from nodes.errors import LocalNodeError
 from psi import keystream_scalars, public_key
 from psi.elgamal import CIPHERTEXT_BYTES, encrypt, rerandomize
 from psi.group import ELEMENT_BYTES, multiply_base, multiply_shared
@@ -168,12 +169,12 @@ class Measurement:
         answer = self._folder / "answer.json"
         common = ("--partner", nodes[1].agency, "--data-set", DATA_SET, "--ask", DATA_SET, "--kind", KIND)
         mandate = ("--mandate", self._folder / "mandate.toml", "--minimum", "1", "--yes", "--output", answer)
-        before = [processes.cpu_seconds(node.number) for node in nodes]
-        nodes[0].accord("query", *asked, *common, *mandate)
-        used = [processes.cpu_seconds(node.number) - cpu for node, cpu in zip(nodes, before, strict=True)]
+        before = [processes.cpu_seconds(node.pid) for node in nodes]
+        nodes[0].ask(*asked, *common, *mandate)
+        used = [processes.cpu_seconds(node.pid) - cpu for node, cpu in zip(nodes, before, strict=True)]
         result: dict[str, Any] = json.loads(answer.read_bytes())
         answer.unlink()
-        peaks = [processes.peak_rss_bytes(node.number) for node in nodes]
+        peaks = [processes.peak_rss_bytes(node.pid) for node in nodes]
         cost = Cost(
             f"{name}, {self._rows:,}",
             self._rows,
@@ -257,7 +258,7 @@ def main() -> None:
     try:
         with results.destination(arguments) as given:
             print(run(given))
-    except (BenchmarkError, ValueError) as error:
+    except (BenchmarkError, LocalNodeError, ValueError) as error:
         sys.exit(f"figures: {error}")
 
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-LOOPBACK: Final = "127.0.0.1"
+from nodes.local_node import LOOPBACK
+
 _BUFFER_BYTES: Final = 1 << 18
 
 
@@ -29,12 +30,6 @@ class Counted:
         with self._lock:
             self.sent_bytes += sent_bytes
             self.received_bytes += received_bytes
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

@@ -115,7 +115,8 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "turned-away": "Ask whether the partner has this node's current partner file as active, and is not overloaded.",
     },
     ("FAILED_PRECONDITION", ExitCode.UNEXPECTED): {
-        "demo-failed": "Look at the two logs that the message names; run it again with --keep to see all files.",
+        "demo-failed": "Report this as a defect; `accord demo --keep` leaves all files of the nodes to look at.",
+        "local-node-failed": "The message ends with what the command or the node said; mend that, then begin again.",
     },
     ("NOT_FOUND", ExitCode.CONFIGURATION): {
         "unknown-epoch": "See `accord epoch list`; an epoch that ended is replaced by another: `accord epoch sync`.",

@@ -355,10 +355,10 @@ class FollowUpError(NodeError):
     code = "bad-follow-up"
 
 
-# Demonstration
+# Nodes of demonstrations and measurements
 
 
-class DemoError(NodeError):
-    """The demonstration did not find what it should have found."""
+class LocalNodeError(NodeError):
+    """A node on this machine, or a command of its operator, did not do what whoever drives it needs."""
 
-    code = "demo-failed"
+    code = "local-node-failed"

@@ -13,11 +13,11 @@ import grpc
 from nodes.home import write_private
 from nodes.identity import Identity, target_name
 from nodes.ledger import LedgerFile
+from nodes.local_node import free_port
 from nodes.node import Node, open_node
 from nodes.partners import Partner, read_partner_file
 from nodes.service import Service
 from tests.agency import Agency, load_agency, make_agency
-from tests.e2e.harness import free_port
 
 NOW_MS = time.time_ns() // 1_000_000
 

@@ -13,8 +13,9 @@ from typing import Final
 from benchmarks.comparison import SIDES, Party, Run, Side
 from benchmarks.lists import Lists, read_ids
 from benchmarks.peers.environments import locked_version, python_of
-from benchmarks.relay import free_port, relay
+from benchmarks.relay import relay
 from benchmarks.results import BenchmarkError
+from nodes.local_node import free_port
 
 _SCRIPTS: Final = Path(__file__).parent
 

@@ -18,13 +18,14 @@ from typing import Any, Final
 
 import click
 
-from nodes.cli.demo_total import Circle, allow_totals
+from nodes.cli.demo_total import Circle, totals_rules
+from nodes.cli.errors import DemoError
 from nodes.cli.figures import table
 from nodes.cli.output import print_facts, print_table
-from nodes.demonstration import Demonstrated, free_port, served
-from nodes.errors import DemoError
+from nodes.error_table import ExitCode
 from nodes.exercise_accounts import CORRIDORS
-from nodes.home import Home, write_private
+from nodes.home import write_private
+from nodes.local_node import MANDATE, LocalNode, free_port, introduce
 
 NORTH: Final = "fiu-north"
 SOUTH: Final = "customs-south"
@@ -49,8 +50,8 @@ queries = ["intersect", "count", "sum"]
 reveals = ["shared-identifiers", "shared-identifiers-with-notes", "count", "sums"]
 data_sets = ["persons", "people", "accounts"]
 kinds = ["*"]
-purposes = ["demonstration"]
-instruments = ["Exercise order 1"]
+purposes = ["exercise"]
+instruments = ["Exercise order"]
 max_elements_per_list = 1_000_000_000
 max_elements_per_day = 1_000_000_000_000
 max_duration_seconds = 86_400
@@ -64,20 +65,6 @@ max_exact_answers = {answers}
 max_epsilon_millis = 0
 period_days = 30
 max_share_percent = 100
-"""
-
-_MANDATE: Final = """
-[mandate]
-purpose = "demonstration"
-instrument = "Exercise order 1"
-reference = "EX-1"
-case_reference = "DEMO-1"
-officer = "Exercise control"
-offence_category = "exercise"
-handling_code = "H0"
-urgency = "routine"
-not_before = 2020-01-01T00:00:00Z
-not_after = 2099-12-31T00:00:00Z
 """
 
 
@@ -101,31 +88,26 @@ def command(size: int, seed: int, keep: bool) -> None:
 
 
 def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
-    north, south, third = (Demonstrated(agency, folder / agency, free_port()) for agency in (NORTH, SOUTH, THIRD))
+    north, south, third = (LocalNode(folder / agency, agency, free_port()) for agency in (NORTH, SOUTH, THIRD))
     agencies = ((north, "Financial Intelligence Unit North"), (south, "Customs South"), (third, "Police East"))
     _step(f"Two agencies that do not exist hold {size:,} persons each; a tenth of them are the same (seed {seed}).")
-    exercise = north.accord("exercise", "generate", folder / "exercise", "--size", size, "--seed", seed)
-    people = north.accord("exercise", "people", folder / "exercise", "--size", PEOPLE_SIZE, "--seed", seed)
+    exercise = north.told("exercise", "generate", folder / "exercise", "--size", size, "--seed", seed)
+    people = north.told("exercise", "people", folder / "exercise", "--size", PEOPLE_SIZE, "--seed", seed)
     of_accounts = ("--size", ACCOUNTS_SIZE, "--seed", seed, "--agencies", len(agencies))
-    accounts = north.accord("exercise", "accounts", folder / "exercise", *of_accounts)
+    accounts = north.told("exercise", "accounts", folder / "exercise", *of_accounts)
 
     _step("Each agency makes its node, and so does a third one: keys, certificate, configuration, ledger.")
     for node, name in agencies:
-        address = f"127.0.0.1:{node.port}"
-        node.accord("init", "--agency-id", node.agency, "--name", name, "--realm", "exercise", "--address", address)
+        node.make(name=name)
 
     _step("They exchange partner files, and confirm the fingerprints as people would over the telephone.")
-    for node, _ in agencies:
-        file = folder / f"{node.agency}.partner"
-        fingerprint = node.accord("partner", "export", file)["fingerprint"]
-        for other in {north, south, third} - {node}:
-            other.accord("partner", "add", file, "--fingerprint", fingerprint)
-        click.echo(f"   {node.agency}: {fingerprint}")
+    for agency, fingerprint in introduce(north, south, third).items():
+        click.echo(f"   {agency}: {fingerprint}")
 
     _step("Each imports its own records; from here on they are encrypted on its disk.")
     for data_set, made in ((DATA_SET, exercise), (PEOPLE, people), (ACCOUNTS, accounts)):
         for (node, _), files in zip(agencies, made["agencies"], strict=False):  # the third holds accounts alone
-            report = node.accord("registry", "import", data_set, files["records"], "--mapping", files["mapping"])
+            report = node.told("registry", "import", data_set, files["records"], "--mapping", files["mapping"])
             click.echo(f"   {node.agency}: {report['records']:,} records of {data_set}")
 
     _step(f"{SOUTH} writes a rule that lets {NORTH} ask, {NORTH} one that lets its operators ask, under a mandate.")
@@ -133,20 +115,18 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
         (north, "outgoing", SOUTH, 100),
         (south, "incoming", NORTH, EXACT_ANSWERS),
     ):
-        rules = _RULES.format(direction=direction, partner=partner, answers=answers)
-        write_private(Home(node.home).rules_file, rules.encode())
-    write_private(Home(third.home).rules_file, b"")
-    allow_totals(north, south, third)
+        node.write_rules(_RULES.format(direction=direction, partner=partner, answers=answers), *totals_rules())
+    third.write_rules(*totals_rules())
     mandate = folder / "mandate.toml"
-    write_private(mandate, _MANDATE.encode())
+    write_private(mandate, MANDATE.encode())
 
     _step("Two nodes start, each in its own process.")
     for node in (north, south):
-        stack.enter_context(served(node))
+        stack.enter_context(node.served())
 
     _step(f"{NORTH} asks: which of our identifiers do you hold too?")
     question = ("--partner", SOUTH, "--data-set", DATA_SET, "--ask", DATA_SET, "--mandate", mandate)
-    result = north.accord("query", "intersect", *question, "--yes")
+    result = north.told("query", "intersect", *question, "--yes")
     rows = [(e["kind"], e["strength"], e["own"], e["partner"], e["shared"]) for e in result["lists"]]
     print_table(("kind", "strength", "north holds", "south holds", "shared"), rows)
     click.echo("   Leads, not identities: a hit says only that both lists hold the same identifier.")
@@ -157,7 +137,7 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
 
     _step(f"{NORTH} asks again: whom of our people do you know by name and date of birth, and under which reference?")
     by_name = ("--partner", SOUTH, "--data-set", PEOPLE, "--ask", PEOPLE, "--kind", NAME_KIND, "--mandate", mandate)
-    named = north.accord("query", "intersect", *by_name, "--reveals", "shared-identifiers-with-notes", "--yes")
+    named = north.told("query", "intersect", *by_name, "--reveals", "shared-identifiers-with-notes", "--yes")
     _show_names(named["hits"], people)
 
     _ask_for_figures(north, mandate, Path(accounts["truth"]))
@@ -168,7 +148,7 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
 
     _step("The ledgers are verified: who asked whom what, when and why, and what left.")
     for node, _ in agencies:
-        head = node.accord("ledger", "verify")
+        head = node.told("ledger", "verify")
         click.echo(f"   {node.agency}: {head['rows']} rows, head {head['head'][:16]}")
 
     click.echo()
@@ -181,15 +161,15 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
     )
 
 
-def _ask_for_figures(north: Demonstrated, mandate: Path, truth: Path) -> None:
+def _ask_for_figures(north: LocalNode, mandate: Path, truth: Path) -> None:
     """Count and sum, compare what is told with the truth, and see that a question too many is refused."""
     _step(f"{NORTH} asks for numbers alone: how many of our accounts do you hold, and how much {CURRENCY} moved there?")
     between = ("--partner", SOUTH, "--data-set", ACCOUNTS, "--ask", ACCOUNTS, "--mandate", mandate)
     asked = (*between, "--per-person", 2, "--yes")
-    counted = north.accord("query", "count", *asked)
+    counted = north.told("query", "count", *asked)
     corridors = [word for corridor in CORRIDORS for word in ("--category", f"{corridor[0]}-{corridor[2]}")]
     limits = ("--currency", CURRENCY, "--low", f"-{RANGE}", "--high", RANGE)
-    summed = north.accord("query", "sum", *asked, *limits, "--by", "corridor", *corridors)
+    summed = north.told("query", "sum", *asked, *limits, "--by", "corridor", *corridors)
     print_table(*table(counted))
     print_table(*table(summed))
     told = _compare_figures(counted["figures"], summed["figures"], truth)
@@ -197,10 +177,11 @@ def _ask_for_figures(north: Demonstrated, mandate: Path, truth: Path) -> None:
         f"   {told} of {len(summed['figures'])} corridors are told, each as it is in truth. {SOUTH} suppresses one with"
     )
     click.echo("   too few accounts, and another that would give it away. Which accounts they share, neither learns.")
-    code = north.refused("query", "count", *asked)
-    click.echo(
-        f"   Asked once more, {SOUTH} refuses ({code}): its rule allows {EXACT_ANSWERS} exact answers in 30 days."
-    )
+    exit_code, error = north.fails("query", "count", *asked)
+    if exit_code != ExitCode.REFUSED_BY_PARTNER:
+        raise DemoError(f"expected {SOUTH} to refuse another count, got exit code {exit_code}")
+    told_so = f"{SOUTH} refuses ({error['code']}): its rule allows {EXACT_ANSWERS} exact answers in 30 days."
+    click.echo(f"   Asked once more, {told_so}")
 
 
 def _compare_figures(counted: list[dict[str, Any]], summed: list[dict[str, Any]], truth: Path) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any, Final
 
 import click
 
+from nodes.cli.errors import DemoError
 from nodes.cli.output import print_table
 from nodes.cli.totals import table
-from nodes.demonstration import Demonstrated, served
-from nodes.errors import DemoError
-from nodes.home import Home, read_private, write_private
+from nodes.local_node import LocalNode
 
 DATA_SET: Final = "accounts"
 CURRENCY: Final = "EUR"
@@ -33,8 +31,8 @@ queries = ["totals"]
 reveals = ["totals"]
 data_sets = ["accounts"]
 kinds = ["*"]
-purposes = ["demonstration"]
-instruments = ["Exercise order 1"]
+purposes = ["exercise"]
+instruments = ["Exercise order"]
 max_elements_per_list = 1_000_000
 max_elements_per_day = 1_000_000
 max_duration_seconds = 86_400
@@ -51,21 +49,18 @@ max_share_percent = 100
 """
 
 
-def allow_totals(*nodes: Demonstrated) -> None:
-    """Add rules that let these agencies ask each other for totals."""
-    for node in nodes:
-        file = Home(node.home).rules_file
-        rules = (_RULES.format(direction=direction) for direction in ("incoming", "outgoing"))
-        write_private(file, read_private(file) + "".join(rules).encode())
+def totals_rules() -> tuple[str, ...]:
+    """Rules that let agencies ask each other for totals."""
+    return tuple(_RULES.format(direction=direction) for direction in ("incoming", "outgoing"))
 
 
 @dataclass(frozen=True, slots=True)
 class Circle:
     """Three agencies; the nodes of the first two are running."""
 
-    north: Demonstrated
-    south: Demonstrated
-    third: Demonstrated
+    north: LocalNode
+    south: LocalNode
+    third: LocalNode
     mandate: Path
     records: tuple[Path, ...]
 
@@ -81,16 +76,15 @@ class Circle:
             "--high", "1000000", "--by", "offence", *(part for word in OFFENCES for part in ("--category", word)),
             "--mandate", self.mandate, "--yes",
         )  # fmt: skip
-        with ExitStack() as running:
-            gone = running.enter_context(served(self.third))
-            told = self.north.accord("query", "totals", *asked)
+        with self.third.served():
+            told = self.north.told("query", "totals", *asked)
             print_table(*table(told))
             if [_as_told(figure) for figure in told["figures"]] != list(_truth(self.records)):
                 raise DemoError("expected the totals of all records, got others")
             click.echo("   Each is the sum over all three agencies' records. None of them has shown its part.")
-            gone.kill()
-            gone.wait()
-            said = self.north.fails("query", "totals", *asked)
+            self.third.kill()
+            _, error = self.north.fails("query", "totals", *asked)
+            said = error["message"]
         if self.third.agency not in said:
             raise DemoError(f"expected no total without {self.third.agency}, and its name, got neither")
         click.echo(f"   {self.third.agency} is killed, and the question is asked again. No total: {said}")

@@ -21,3 +21,9 @@ class DoctorError(NodeError):
     """`doctor` found something that must be repaired."""
 
     code = "unhealthy"
+
+
+class DemoError(NodeError):
+    """The demonstration did not find what it should have found."""
+
+    code = "demo-failed"

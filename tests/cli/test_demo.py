@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from nodes.cli import demo
-from nodes.errors import DemoError
+from nodes.cli.errors import DemoError
+from nodes.local_node import ACCORD
 from tests.cli.command import accord_process
-from tests.e2e.harness import ACCORD
 
 
 def nodes_in(folder: Path) -> list[psutil.Process]:

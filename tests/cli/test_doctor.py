@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import NodeUnderTest, introduce, make_node, rules
+from nodes.local_node import introduce
+from tests.e2e.harness import NodeUnderTest, make_node, rules
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import pytest
 
 from nodes.error_table import ExitCode
 from nodes.explain import KnownSize, told_sizes
+from nodes.local_node import MANDATE, introduce
 from protocol.disclosure import DISCLOSURES
 from protocol.vocabulary import Reveals, Variant
 from tests.cli.command import accord_process
-from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, number, rules
+from tests.e2e.harness import NodeUnderTest, make_node, number, rules
 
 SIZE = 7
 ASKED = (Variant.FRESH_KEYS, Reveals.SHARED_IDENTIFIERS)

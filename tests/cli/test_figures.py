@@ -9,10 +9,11 @@ import pytest
 from nodes.cli import plot
 from nodes.cli.errors import PlotMissingError
 from nodes.error_table import ExitCode
+from nodes.local_node import MANDATE, introduce
 from protocol.disclosure import DISCLOSURES
 from protocol.vocabulary import Reveals, Variant
 from tests.e2e.figures import figure_rules
-from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, rules
+from tests.e2e.harness import NodeUnderTest, make_node, rules
 
 OWNED = 25
 SUMMED = ("--currency", "EUR", "--high", "1000")

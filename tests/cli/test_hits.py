@@ -13,9 +13,10 @@ from nodes.config import load_config
 from nodes.error_table import ExitCode
 from nodes.home import Home
 from nodes.identity import load_identity
+from nodes.local_node import introduce
 from tests.agency import Agency
 from tests.cli.command import Outcome, accord, accord_process, init
-from tests.e2e.harness import NodeUnderTest, introduce
+from tests.e2e.harness import NodeUnderTest
 from tests.results import PERSON, Kept, identifier, keep_result
 
 WORDS = "Seen the file of Mallory, page 3"

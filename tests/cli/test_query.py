@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from nodes.local_node import MANDATE
 from tests.e2e.conftest import Pair, pair, served
-from tests.e2e.harness import MANDATE, NodeUnderTest, make_node, number, rules
+from tests.e2e.harness import NodeUnderTest, make_node, number, rules
 
 __all__ = ["pair", "served"]  # fixtures
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.harness import NodeUnderTest, free_port, introduce, make_node, rules
+from nodes.local_node import free_port, introduce
+from tests.e2e.harness import NodeUnderTest, make_node, rules
 from tests.e2e.proxy import Proxy
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from nodes.local_node import ACCORD, MANDATE
 from tests.e2e.conftest import Pair
-from tests.e2e.harness import ACCORD, MANDATE, NodeUnderTest, outcome_of
+from tests.e2e.harness import NodeUnderTest, outcome_of
 from tests.e2e.proxy import TO_CLIENT
 from tests.e2e.test_epochs import KIND, ask, code_of, epoch_rules, hits, numbers, open_epoch, synchronised
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from nodes.home import Home
+from nodes.local_node import MANDATE, introduce
 from tests.cli.command import Outcome
-from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, number, rules
+from tests.e2e.harness import NodeUnderTest, make_node, number, rules
 
 KIND = "passport-number"
 UNTIL = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from nodes.home import Home, write_private
-from tests.e2e.harness import NodeUnderTest, free_port, introduce, make_node, outcome_of, rules
+from nodes.local_node import free_port, introduce
+from tests.e2e.harness import NodeUnderTest, make_node, outcome_of, rules
 from tests.e2e.proxy import TO_SERVER, Proxy
 
 ABORTED = "aborted-by-partner"

@@ -25,9 +25,10 @@ from nodes.control.client import connect
 from nodes.control.wire import QueryOrder
 from nodes.errors import TooManySessionsError, TurnedAwayError
 from nodes.home import Home
+from nodes.local_node import MANDATE, introduce
 from protocol.errors import ConnectionLostError, Reason, RefusedError
 from protocol.vocabulary import Reveals
-from tests.e2e.harness import MANDATE, NodeUnderTest, introduce, make_node, rules
+from tests.e2e.harness import NodeUnderTest, make_node, rules
 from tests.soak import keep
 
 PARTNERS: Final = ("east", "north", "west", "centre")

@@ -19,7 +19,8 @@ import pytest
 
 from nodes.control.client import connect
 from nodes.home import Home
-from tests.e2e.harness import NodeUnderTest, introduce, make_node, rules
+from nodes.local_node import introduce
+from tests.e2e.harness import NodeUnderTest, make_node, rules
 
 OWN, THEIRS = range(6_000), range(3_000, 9_000)
 SHARED = 3_000

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from nodes.error_table import ExitCode
+from nodes.local_node import introduce
 from tests.cli.command import Outcome
 from tests.e2e.figures import CORRIDORS, OFFENCES, Row, figure_rules, hold_accounts
-from tests.e2e.harness import NodeUnderTest, introduce, make_node
+from tests.e2e.harness import NodeUnderTest, make_node
 
 pytestmark = pytest.mark.timeout(300)  # five nodes start, and each makes its table of logarithms
 

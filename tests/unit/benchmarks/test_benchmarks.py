@@ -16,8 +16,9 @@ from benchmarks import comparison, elgamal, plot, results
 from benchmarks.comparison import Party, Run, Side
 from benchmarks.lists import Lists, Size, make_lists, read_ids
 from benchmarks.operations import OPERATIONS, Batch, Operation, check
-from benchmarks.relay import LOOPBACK, free_port, relay
+from benchmarks.relay import relay
 from benchmarks.results import BenchmarkError
+from nodes.local_node import LOOPBACK, free_port
 from psi import native
 
 

@@ -33,6 +33,7 @@ from nodes.errors import (
 )
 from nodes.home import Home, write_private
 from nodes.ledger import LedgerFile
+from nodes.local_node import MANDATE, free_port
 from nodes.node import Node, open_node
 from nodes.partners import read_partner_file
 from nodes.registry.errors import DataSetUnknownError
@@ -41,7 +42,7 @@ from protocol.vocabulary import Reveals
 from psi import ElementError
 from tests.agency import Agency, load_agency, make_agency
 from tests.asynchronous import asynchronous
-from tests.e2e.harness import MANDATE, free_port, import_rows, rules
+from tests.e2e.harness import import_rows, rules
 
 NOW_MS = time.time_ns() // 1_000_000
 

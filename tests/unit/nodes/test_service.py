@@ -25,6 +25,7 @@ from nodes.errors import InsecureChannelError, PartnerUnreachableError, TlsError
 from nodes.home import write_private
 from nodes.identity import target_name
 from nodes.ledger import LedgerFile
+from nodes.local_node import free_port
 from nodes.partners import Status
 from nodes.service import Service
 from nodes.sessions import WAITING_STREAMS
@@ -33,7 +34,6 @@ from protocol.errors import ConnectionLostError, Reason
 from protocol.messages import Abort, PacketType
 from tests.asynchronous import asynchronous
 from tests.by_hand import connection
-from tests.e2e.harness import free_port
 from tests.scene import NOW_MS, Scene, events, raw_channel, served
 
 
