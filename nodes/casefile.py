@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from nodes.aggregates.terms import described
 from nodes.errors import NodeError, RefusedByRulesError, StorageError
@@ -33,13 +33,15 @@ from protocol.effects import (
     ReadValues,
     Solve,
 )
-from protocol.errors import AbortedError, RefusedError, RejectedError
+from protocol.errors import AbortedError, ProtocolError, RefusedError, RejectedError
 from protocol.host_answers import OwnCells, Values
 from protocol.messages import Envelope, LegalBasis, Packet, PacketType
 from protocol.notes import encode_notes
 from protocol.transcript import digest
 from protocol.vocabulary import Reveals
 from psi import Items
+
+MAX_NAMES_BYTES: Final = 200  # of a line in rows and results; the signed envelope has all names
 
 log = logging.getLogger("accord.session")
 
@@ -266,12 +268,20 @@ class CaseFile:
 
 
 def reason_of(error: Exception) -> str:
-    """The code of a refusal or error, for rows and logs."""
+    """The code of a refusal or error, and in a total whom it names, for rows and logs."""
     if isinstance(error, RefusedError):
-        return f"refused: {error.refusal.value}"
-    if isinstance(error, RejectedError):
-        return f"rejected: {error.reason.value}"
-    if isinstance(error, AbortedError):
-        return f"aborted-by-partner: {error.abort.value}"
-    code = getattr(type(error), "code", "")
-    return str(code) or type(error).__name__
+        reason = f"refused: {error.refusal.value}"
+    elif isinstance(error, RejectedError):
+        reason = f"rejected: {error.reason.value}"
+    elif isinstance(error, AbortedError):
+        reason = f"aborted-by-partner: {error.abort.value}"
+    else:
+        reason = str(getattr(type(error), "code", "")) or type(error).__name__
+    names = error.names if isinstance(error, ProtocolError) else ()
+    return f"{reason} ({in_a_line(names)})" if names else reason
+
+
+def in_a_line(names: tuple[str, ...]) -> str:
+    """Names for people, with commas between; how many where they do not fit."""
+    line = ", ".join(names)
+    return line if len(line.encode()) <= MAX_NAMES_BYTES else f"{len(names)} agencies"

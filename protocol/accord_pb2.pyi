@@ -183,16 +183,18 @@ class Refusal(_message.Message):
     def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("salt", "coin", "public_keys", "proofs")
+    __slots__ = ("salt", "coin", "public_keys", "proofs", "terms")
     SALT_FIELD_NUMBER: _ClassVar[int]
     COIN_FIELD_NUMBER: _ClassVar[int]
     PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
     PROOFS_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     salt: bytes
     coin: bytes
     public_keys: _containers.RepeatedScalarFieldContainer[bytes]
     proofs: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ..., proofs: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    terms: Terms
+    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ..., proofs: _Optional[_Iterable[bytes]] = ..., terms: _Optional[_Union[Terms, _Mapping]] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("open_digest", "public_keys", "proofs")
@@ -349,9 +351,11 @@ class Shares(_message.Message):
     def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., partials: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
-    __slots__ = ("reference", "reason")
+    __slots__ = ("reference", "reason", "names")
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
     reference: bytes
     reason: str
-    def __init__(self, reference: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, reference: _Optional[bytes] = ..., reason: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -220,7 +220,7 @@ _COUNTED_TOGETHER: Final = Statement(
 _TOTAL_ASKED: Final = Statement(
     Learner.CONTRIBUTOR,
     "that it is asked, by which agency, operator and officer, in which case, on which legal basis, and who else takes "
-    "part, on which terms",
+    "part, on which terms, and who of them refuses, fails or is not heard",
     Adversary.QUANTUM_LATER,
     _TOLD,
 )

@@ -5,6 +5,7 @@ Messages say what was expected and what was got. They never contain an identifie
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -28,6 +29,8 @@ class Reason(StrEnum):
     VIOLATION = "protocol-violation"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed-out"
+    NOT_HEARD = "not-heard"
+    VIEWS_DIFFER = "views-differ"
     SHUTTING_DOWN = "shutting-down"
     STORAGE = "storage"
     INTERNAL = "internal"
@@ -39,6 +42,7 @@ class ProtocolError(Exception):
 
     code: ClassVar[str] = "protocol-error"
     reason: Reason = Reason.VIOLATION  # what the partner is told
+    names: tuple[str, ...] = ()  # in a total: the participants whose failure, silence or refusal it is about
 
 
 class MalformedPacketError(ProtocolError):
@@ -180,30 +184,47 @@ class CellsError(ProtocolError):
 
 
 class ParticipantError(ProtocolError):
-    """A participant of a total that does not do its part: a proof, a commitment or a list of cells that is wrong."""
+    """A participant of a total that does not do its part: what it signed is wrong, or what it passed on.
+
+    Args:
+        agency: who.
+        what: in which message: its round, and whose it was if it was another's.
+        why: expected and got.
+    """
 
     code = "participant-failed"
 
-    def __init__(self, agency: str, message: str) -> None:
-        super().__init__(f"{agency}: {message}")
-        self.agency = agency
+    def __init__(self, agency: str, what: str, why: ProtocolError | Exception | str) -> None:
+        super().__init__(f"{agency}, {what}: {why}")
+        self.names = (agency,)
+        self.reason = getattr(why, "reason", Reason.VIOLATION)
 
 
 class ViewError(ProtocolError):
-    """Participants of a total that did not all hear the same."""
+    """Participants of a total that did not all hear the same; who showed them different things, ledgers tell."""
 
     code = "views-differ"
+    reason = Reason.VIEWS_DIFFER
+
+    def __init__(self, agency: str, by: str, what: str) -> None:
+        super().__init__(f"expected {agency} to have heard the same {what} as {by}")
+        self.names = (agency,)
 
 
 class NotHeardError(ProtocolError):
-    """Participants of a total that this node did not hear in time."""
+    """Participants of a total that this node did not hear.
+
+    Args:
+        missing: by agency, the message that was waited for, and where it is known why none came.
+        by: this node's agency.
+    """
 
     code = "not-heard"
-    reason = Reason.TIMED_OUT
+    reason = Reason.NOT_HEARD
 
-    def __init__(self, agencies: tuple[str, ...], by: str) -> None:
-        super().__init__(f"not heard by {by}: {', '.join(agencies)}")
-        self.agencies = agencies
+    def __init__(self, missing: Mapping[str, str], by: str) -> None:
+        super().__init__(f"not heard by {by}: {', '.join(f'{agency} ({what})' for agency, what in missing.items())}")
+        self.names = tuple(missing)
 
 
 class ResumeError(ProtocolError):
@@ -220,13 +241,18 @@ class StatementError(ProtocolError):
 
 
 class RefusedError(ProtocolError):
-    """The partner refused the question, with a signed refusal."""
+    """A partner refused the question, with a signed refusal.
+
+    Args:
+        agency: of several partners, which.
+    """
 
     code = "refused"
 
-    def __init__(self, reason: Reason, agency: str = "the partner") -> None:
-        super().__init__(f"{agency} refused the question: {reason.value}")
-        self.refusal = reason
+    def __init__(self, reason: Reason, agency: str = "") -> None:
+        super().__init__(f"{agency or 'the partner'} refused the question: {reason.value}")
+        self.refusal = self.reason = reason
+        self.names = (agency,) if agency else ()
 
 
 class RejectedError(ProtocolError):
@@ -240,13 +266,20 @@ class RejectedError(ProtocolError):
 
 
 class AbortedError(ProtocolError):
-    """The partner ended the session, with a signed abort."""
+    """A partner ended the session, with a signed abort.
+
+    Args:
+        agency: of several partners, which.
+        concerning: the participants that it names.
+    """
 
     code = "aborted-by-partner"
 
-    def __init__(self, reason: Reason, agency: str = "the partner") -> None:
-        super().__init__(f"{agency} aborted the session: {reason.value}")
-        self.abort = reason
+    def __init__(self, reason: Reason, agency: str = "", concerning: tuple[str, ...] = ()) -> None:
+        naming = f", naming {', '.join(concerning)}" if concerning else ""
+        super().__init__(f"{agency or 'the partner'} aborted the session: {reason.value}{naming}")
+        self.abort = self.reason = reason
+        self.names = concerning or ((agency,) if agency else ())
 
 
 class ConnectionLostError(ProtocolError):

@@ -60,9 +60,14 @@ class ReceivedFrom:
 
 @dataclass(frozen=True, slots=True)
 class LinkEnded:
-    """For who coordinates a total: no more is to come from that participant; why, the host's log says."""
+    """For who coordinates a total: no more is to come from that participant.
+
+    Args:
+        why: a code.
+    """
 
     agency: str
+    why: str
 
 
 Event = Started | Received | ReceivedFrom | Completed | JobFailed | LinkEnded | Ended

@@ -194,6 +194,7 @@ class Open:
     coin: bytes
     public_keys: tuple[bytes, ...] = ()
     proofs: tuple[bytes, ...] = ()
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +321,7 @@ class Shares:
 class Abort:
     reference: bytes
     reason: str
+    names: tuple[str, ...] = ()
 
 
 Message = (

@@ -13,7 +13,7 @@ from protocol.codec import decode_message
 from protocol.dsse import Signer
 from protocol.dst import COMMIT_COIN, COMMIT_SEED
 from protocol.effects import Admit, ConsumeSeed
-from protocol.errors import ProtocolError, Reason, RefusedError, RejectedError, WrongReferenceError
+from protocol.errors import ProtocolError, Reason, RefusedError, RejectedError, TermsError, WrongReferenceError
 from protocol.handshake import (
     Question,
     check_accept,
@@ -187,6 +187,8 @@ class Responder(Session):
         salt = session_salt(asked, [accepted], opened.coin)
         if opened.salt != salt:
             raise WrongReferenceError("expected the opening of this session")
+        if opened.terms is not None:
+            raise TermsError("expected no terms of a requester beside one responder")
         self._references += [salt, digest(packet)]
         self._check_proofs(salt, opened.public_keys, opened.proofs)
         keys = Key(self._references[-1], self._own_public_keys(envelope, salt), self._own_proofs(salt))

@@ -182,7 +182,16 @@ class Session:
         abort = codec.decode_message(packet, Abort)
         if abort.reference not in self._references or (abort.reference == NO_REFERENCE and self._partner_refers):
             raise WrongReferenceError("expected an abort of this session")
-        raise AbortedError(reason_from(abort.reason))
+        raise AbortedError(reason_from(abort.reason), concerning=self._checked_names(abort, self.peer.agency))
+
+    def _participants(self) -> frozenset[str]:
+        """Whom an abort may name: nobody between two."""
+        return frozenset()
+
+    def _checked_names(self, abort: Abort, sender: str) -> tuple[str, ...]:
+        if len(set(abort.names)) != len(abort.names) or not set(abort.names) <= self._participants() - {sender}:
+            raise MalformedPacketError("expected an abort to name other participants of a total, or nobody")
+        return abort.names
 
     # --- effects
 
@@ -273,7 +282,8 @@ class Session:
 
     def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
         if tell_partner:
-            self._send_signed(PacketType.ABORT, Abort(self._references[-1], _told(error).value))
+            names = error.names if isinstance(error, ProtocolError) else ()
+            self._send_signed(PacketType.ABORT, Abort(self._references[-1], _told(error).value, names))
         self._over = True
         self._waiting.clear()
         self.emit(Done(None, error, self.ctx))

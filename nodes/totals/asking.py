@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
 
 from nodes.aggregates.reading import AggregateReader, check_asked
 from nodes.aggregates.terms import as_asked, budget_of, cost_of, described, limits_of, own_terms
 from nodes.asking import new_question
-from nodes.casefile import AnsweredQuestion, CaseFile
+from nodes.casefile import AnsweredQuestion, CaseFile, in_a_line
 from nodes.errors import NodeError, QuestionError, StorageError
 from nodes.ledger import Event
 from nodes.mandate import Mandate
@@ -27,8 +26,6 @@ from protocol.identifiers import KINDS
 from protocol.messages import MAX_LISTS, MAX_PARTICIPANTS, Aggregate, List, PacketType
 from protocol.totals import Invited, TotalsRequester
 from protocol.vocabulary import Query, Reveals
-
-MAX_NAMES_BYTES: Final = 200  # of a line in rows and results; the signed envelope has all names
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +221,6 @@ class TotalsHost(CaseFile):
             data_set=self.request.data_set,
             legal_basis=self.request.mandate.legal_basis,
         )
-
-
-def in_a_line(names: tuple[str, ...]) -> str:
-    """Names for people, with commas between; how many where they do not fit."""
-    line = ", ".join(names)
-    return line if len(line.encode()) <= MAX_NAMES_BYTES else f"{len(names)} agencies"
 
 
 def strictest(allowed: Iterable[Obligations]) -> tuple[Obligations, AggregateLimits]:

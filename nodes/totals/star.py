@@ -68,7 +68,7 @@ class StarRunner(Runner):
                 packet, why = None, error.code
             if packet is None:
                 log.info(line("link-ended", session=self.session.session_id, partner=agency, reason=why))
-                self._hear(LinkEnded(agency))
+                self._hear(LinkEnded(agency, why))
                 return
             await self._reading_slots.acquire()
             self.received_bytes += len(packet)

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from protocol import codec
 from protocol.aggregate.terms import check_terms
 from protocol.codec import encode_packet
 from protocol.dst import COMMIT_COIN
 from protocol.effects import Send
-from protocol.errors import HostError, WrongReferenceError
+from protocol.errors import HostError, ParticipantError, TermsError, WrongReferenceError
 from protocol.events import Received
 from protocol.handshake import check_opening, session_ctx, session_salt
 from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType
 from protocol.roles import Responder
 from protocol.totals.node import TotalsNode
 from protocol.totals.plan import Plan
-from protocol.totals.requester import check_keys, check_participants_accept
-from protocol.totals.rounds import Heard
+from protocol.totals.requester import check_participants_accept
+from protocol.totals.rounds import Heard, named
 from protocol.transcript import digest
 from protocol.vocabulary import Query, Role, Variant
 
@@ -37,8 +36,11 @@ class TotalsContributor(TotalsNode, Responder):
             super()._receive(event)
             return
         self._now_ms = event.now_ms
-        packet = codec.decode_packet(event.packet)
-        self._hear(packet.sender or self.peer.agency, packet)
+        self._hear(self.peer.agency, event.packet)
+
+    def _participants(self) -> frozenset[str]:
+        """Known from the envelope on, before this node takes part."""
+        return frozenset(p.agency for p in self.envelope.participants) if self.envelope is not None else frozenset()
 
     def _broadcast(self, packet: Packet) -> None:
         self.emit(Send(encode_packet(packet), packet.type))
@@ -61,6 +63,8 @@ class TotalsContributor(TotalsNode, Responder):
         super()._check_place(sender, round_, message)
         if isinstance(message, Accept):
             check_participants_accept(message, sender, self._references[-1], self.plan.envelope)
+        if isinstance(message, Open):
+            self._check_opened(message)
 
     def _on_accepts(self, asked: Packet) -> None:
         accepts = self._in_order(PacketType.ACCEPT)
@@ -68,13 +72,20 @@ class TotalsContributor(TotalsNode, Responder):
         packets = [heard.packet for _, heard in accepts]
         self._gather(PacketType.OPEN, 0, frozenset({self.plan.requester}), partial(self._on_opened, asked, packets))
 
-    def _on_opened(self, asked: Packet, accepts: list[Packet]) -> None:
-        [(_, heard)] = self._in_order(PacketType.OPEN)
-        opened: Open = heard.message
+    def _check_opened(self, opened: Open) -> None:
         check_opening(self.plan.envelope.coin_commitment, COMMIT_COIN, Role.REQUESTER, opened.coin)
+        if opened.terms is None:
+            raise TermsError("expected the terms on which the requester contributes")
+        check_terms(opened.terms, self.plan.aggregate)
+        self._told_terms[self.plan.requester] = opened.terms
+
+    def _on_opened(self, asked: Packet, accepts: list[Packet]) -> None:
+        [(requester, heard)] = self._in_order(PacketType.OPEN)
+        opened: Open = heard.message
         salt = session_salt(asked, accepts, opened.coin)
         if opened.salt != salt:
-            raise WrongReferenceError("expected the opening of this session")
+            why = f"expected {requester} to have heard the same accepts as {self.local.agency}"
+            raise ParticipantError(requester, named(PacketType.OPEN), WrongReferenceError(why))
         self._references += [salt, digest(heard.packet)]
         share, proof = self._own_share(salt)
         self._say(PacketType.KEY, Key(self._references[-1], (share,), (proof,)))
@@ -84,7 +95,6 @@ class TotalsContributor(TotalsNode, Responder):
 
     def _on_keys(self, asked: Packet, accepts: list[Packet], opened: Heard) -> None:
         keys = self._in_order(PacketType.KEY)
-        check_keys(digest(opened.packet), [(agency, heard.message) for agency, heard in keys])
         ctx = session_ctx(asked, accepts, opened.packet, [heard.packet for _, heard in keys])
         shares = [(agency, heard.message) for agency, heard in keys]
         self._begin_rounds(ctx, [(self.plan.requester, opened.message), *shares])

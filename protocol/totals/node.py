@@ -14,7 +14,7 @@ from protocol.results import Total, Totals
 from protocol.totals import jobs
 from protocol.totals.contribution import own_noise, own_values
 from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view
-from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, ROUNDS, Round, Rounds
+from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, ROUNDS, Round, Rounds, named
 from protocol.vocabulary import Query
 from psi import SUITE, PsiError, public_key, stream_key
 from psi.elgamal import joint_key
@@ -81,13 +81,14 @@ class TotalsNode(Rounds):
         self._references.append(ctx)
         self._public_keys: dict[str, bytes] = {}
         for agency, message in shares:
+            what = f"share of the joint key in its {'open' if agency == self.plan.requester else 'key'}"
             if len(message.public_keys) != 1 or len(message.proofs) != 1:
-                raise ParticipantError(agency, "expected one share of the joint key and its proof")
+                raise ParticipantError(agency, what, "expected one share of the joint key and its proof")
             try:
                 context = self.plan.share_context(self._salt, agency)
                 verify_possession(message.public_keys[0], context, message.proofs[0])
             except PsiError as error:
-                raise ParticipantError(agency, f"share of the joint key: {error}") from None
+                raise ParticipantError(agency, what, error) from error
             self._public_keys[agency] = message.public_keys[0]
         self._joint_key = joint_key(b"".join(self._public_keys[agency] for agency in self.plan.agencies))
         self._listening = frozenset(ROUNDS)
@@ -134,14 +135,14 @@ class TotalsNode(Rounds):
         for agency, heard in self._in_order(PacketType.CONTRIBUTION):
             said: Contribution = heard.message
             if self.plan.pledge(agency, said) != pledges[agency].message.commitment:
-                raise ParticipantError(agency, "expected the contribution that it pledged")
+                raise ParticipantError(agency, "contribution", "expected what it pledged, got another")
             if len(said.ciphertexts) != CIPHERTEXT_BYTES * len(bounds):
-                raise ParticipantError(agency, f"expected {len(bounds)} ciphertexts in its contribution")
+                raise ParticipantError(agency, "contribution", f"expected {len(bounds)} ciphertexts, got others")
             if agency == self.local.agency:
                 continue
             context = self.plan.contribution_context(said.ctx, agency)
             knowledge = jobs.CheckKnowledge(self._joint_key, context, said.ciphertexts, said.knowledge)
-            checks.append(partial(self._check, agency, "knowledge of its contribution", knowledge))
+            checks.append(partial(self._check, agency, "contribution, proof of knowledge", knowledge))
             proved[agency] = Proved(context, said.ciphertexts, said.ranges)
         self._enter("checking contributions", len(checks) + 1)
         self._each([*checks, partial(self._check_ranges, proved)], self._add_up)
@@ -150,7 +151,7 @@ class TotalsNode(Rounds):
         def checked(found: tuple[int, str] | None) -> None:
             if found is not None:
                 place, why = found
-                raise ParticipantError(tuple(proved)[place], f"range of its contribution: {why}")
+                raise ParticipantError(tuple(proved)[place], "contribution, proof of range", why)
             then(None)
 
         job = jobs.CheckRanges(self.plan.bounds(), self._joint_key, tuple(proved.values()))
@@ -174,7 +175,7 @@ class TotalsNode(Rounds):
     def _on_views(self, digest: bytes) -> None:
         for agency, heard in self._in_order(PacketType.VIEW, ALL_CONTRIBUTIONS):
             if heard.message.digest != digest:
-                raise ViewError(f"expected {agency} to have heard the same contributions as {self.local.agency}")
+                raise ViewError(agency, self.local.agency, "contributions")
         self._enter("opening", 2 * len(self.plan.stages) * len(self._others()))
         self._common = b"\1" * len(self.plan.categories)
         self._offer(Stage.CONTRIBUTORS, self._common)
@@ -187,12 +188,12 @@ class TotalsNode(Rounds):
         self._gather(PacketType.OPENING, stage, self._others(), partial(self._on_openings, stage))
 
     def _on_openings(self, stage: Stage) -> None:
-        common = self._common
+        common, what = self._common, named(PacketType.OPENING, stage)
         self._passed.append((PacketType.OPENING, int(stage)))
         for agency, heard in self._in_order(PacketType.OPENING, stage):
             cells: bytes = heard.message.cells
             if len(cells) != len(common) or set(cells) - {0, 1}:
-                raise ParticipantError(agency, f"expected 0 or 1 for each of {len(common)} cells")
+                raise ParticipantError(agency, what, f"expected 0 or 1 for each of {len(common)} cells, got others")
             common = bytes(a & b for a, b in zip(common, cells, strict=True))
         self._common = common
         self._lists = self._view_of(FIRST_LISTS + stage, [(PacketType.OPENING, int(stage))])
@@ -226,20 +227,22 @@ class TotalsNode(Rounds):
             self._gather(PacketType.SHARES, stage, self._others(), partial(self._on_shares, stage, wanted))
 
     def _on_shares(self, stage: Stage, wanted: bytes) -> None:
-        checks = []
+        checks, what = [], named(PacketType.SHARES, stage)
         if stage is not Stage.VALUES:
             self._passed.append((PacketType.SHARES, int(stage)))
         for agency, heard in self._in_order(PacketType.SHARES, stage):
             said: Shares = heard.message
             if said.digest != self._lists:
-                raise ViewError(f"expected {agency} to have heard the same lists of cells as {self.local.agency}")
+                raise ViewError(agency, self.local.agency, f"lists of cells in stage {stage.name.lower()}")
             if len(said.partials) * CIPHERTEXT_BYTES != len(wanted) * ELEMENT_BYTES:
-                raise ParticipantError(agency, f"expected partial decryptions of {sum(self._common)} cells")
+                raise ParticipantError(
+                    agency, what, f"expected partial decryptions of {sum(self._common)} cells, got others"
+                )
             if agency == self.local.agency:
                 continue
             context = self.plan.shares_context(said.ctx, agency, stage, self._common)
             job = jobs.CheckShares(self._public_keys[agency], context, wanted, said.partials, said.proof)
-            checks.append(partial(self._check, agency, "partial decryption", job))
+            checks.append(partial(self._check, agency, f"{what}, proof", job))
         self._each(checks, partial(self._combine, stage, wanted))
 
     def _combine(self, stage: Stage, wanted: bytes) -> None:
@@ -278,7 +281,7 @@ class TotalsNode(Rounds):
     def _finish_totals(self) -> None:
         digest = self._view_of(ALL_COUNTS, self._passed)
         if self._mail[PacketType.VIEW, ALL_COUNTS][self.plan.requester].message.digest != digest:
-            raise ViewError(f"expected {self.plan.requester} to have heard the same openings as {self.local.agency}")
+            raise ViewError(self.plan.requester, self.local.agency, "openings and shares of counts")
         self.partner_needed = False
         self._finish(Totals(tuple(map(self._total, range(len(self.plan.categories)))), self._all_terms()))
 

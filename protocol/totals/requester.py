@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from protocol import codec
 from protocol.aggregate.terms import check_aggregate, check_terms
 from protocol.codec import encode_packet
 from protocol.dsse import Signer
@@ -18,18 +18,19 @@ from protocol.effects import ConsumeSeed, SendTo
 from protocol.errors import (
     AbortedError,
     NotHeardError,
-    ParticipantError,
     ProfileError,
     ProtocolError,
     RefusedError,
+    SizeError,
     WrongReferenceError,
 )
 from protocol.events import Event, LinkEnded, ReceivedFrom
 from protocol.handshake import Question, check_circle, make_envelope, session_ctx, session_salt
-from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType, Participant, Refusal, Terms
+from protocol.messages import Accept, Envelope, Open, Packet, PacketType, Participant, Refusal, Terms
 from protocol.session import Local, Peer, Secrets, reason_from
 from protocol.totals.node import TotalsNode
 from protocol.totals.plan import Plan, Stage
+from protocol.totals.rounds import Round
 from protocol.transcript import digest
 from protocol.vocabulary import Query, Role, Variant
 from psi import PsiError
@@ -81,6 +82,7 @@ class TotalsRequester(TotalsNode):
         check_aggregate(self.envelope)
         self._take_part(Plan.of(self.envelope), terms)
         self._links = [entry.peer.agency for entry in invited]
+        self._ended: dict[str, str] = {}  # why, by agency
 
     # --- the star
 
@@ -95,14 +97,17 @@ class TotalsRequester(TotalsNode):
 
     def _received(self, event: ReceivedFrom) -> None:
         self._now_ms = event.now_ms
-        packet = codec.decode_packet(event.packet)
+        self._hear(event.agency, event.packet)
+
+    def _checked(self, sender: str, packet: Packet) -> tuple[Any, Round]:
         if packet.sender:
             raise WrongReferenceError("expected packets of the participant's own alone")
-        self._hear(event.agency, packet)
+        return super()._checked(sender, packet)
 
     def _link_ended(self, event: LinkEnded) -> None:
         if event.agency in self._links:
             self._links.remove(event.agency)
+            self._ended[event.agency] = event.why
             self._check_links()
 
     def _gather(self, kind: PacketType, stage: int, needed: frozenset[str], then: Callable[[], None]) -> None:
@@ -111,9 +116,10 @@ class TotalsRequester(TotalsNode):
 
     def _check_links(self) -> None:
         """A participant that has said all it had to say may go; one that is still waited for may not."""
-        missing = tuple(agency for agency in self.unheard if agency not in self._links)
-        if missing:
-            raise NotHeardError(missing, self.local.agency)
+        gone = {agency: what for agency, what in self._missing().items() if agency in self._ended}
+        if gone:
+            because = {agency: f"{what}; {self._ended[agency]}" for agency, what in gone.items()}
+            raise NotHeardError(because, self.local.agency)
 
     def _broadcast(self, packet: Packet) -> None:
         raw = encode_packet(packet)
@@ -164,7 +170,7 @@ class TotalsRequester(TotalsNode):
             self._relay(agency, heard.packet)
         salt = session_salt(self._asked, packets, self.secrets.coin)
         share, proof = self._own_share(salt)
-        message = Open(salt, self.secrets.coin, (share,), (proof,))
+        message = Open(salt, self.secrets.coin, (share,), (proof,), self._own_terms)
         opened = self._say(PacketType.OPEN, message)
         self._references += [salt, digest(opened)]
         self._listening = frozenset({PacketType.KEY})
@@ -172,7 +178,6 @@ class TotalsRequester(TotalsNode):
 
     def _on_keys(self, accepts: list[Packet], opened: Packet, own: Open) -> None:
         keys = self._in_order(PacketType.KEY)
-        check_keys(digest(opened), [(agency, heard.message) for agency, heard in keys])
         ctx = session_ctx(self._asked, accepts, opened, [heard.packet for _, heard in keys])
         self._begin_rounds(ctx, [(self.local.agency, own), *((agency, heard.message) for agency, heard in keys)])
 
@@ -187,22 +192,15 @@ def check_participants_accept(accept: Accept, sender: str, envelope_digest: byte
     """What every participant checks of another's Accept.
 
     Raises:
-        WrongReferenceError, ProfileError, ParticipantError, TermsError.
+        WrongReferenceError, ProfileError, SizeError, TermsError.
     """
     if accept.envelope_digest != envelope_digest or accept.agency != sender:
         raise WrongReferenceError("expected the participant's answer to this envelope")
     if accept.profile_hash != envelope.profile_hash:
         raise ProfileError("expected the profile of the question")
     if accept.sizes:
-        raise ParticipantError(sender, "expected no sizes: how much it holds is its own affair")
+        raise SizeError("expected no sizes: how much a participant holds is its own affair")
     check_terms(accept.terms, envelope.aggregate)
-
-
-def check_keys(open_digest: bytes, keys: Sequence[tuple[str, Key]]) -> None:
-    """Raises WrongReferenceError where a participant answers another opening."""
-    for agency, key in keys:
-        if key.open_digest != open_digest:
-            raise WrongReferenceError(f"expected {agency} to answer this opening")
 
 
 def _envelope(

@@ -18,6 +18,7 @@ from protocol.errors import (
     NotHeardError,
     ParticipantError,
     ProtocolError,
+    RefusedError,
     TimedOutError,
     UnexpectedPacketError,
     WrongReferenceError,
@@ -39,7 +40,7 @@ from protocol.messages import (
     View,
 )
 from protocol.session import NO_REFERENCE, Session, reason_from
-from protocol.totals.plan import Plan
+from protocol.totals.plan import Plan, Stage
 from psi import PsiError
 
 Round = tuple[PacketType, int]
@@ -63,6 +64,16 @@ ROUNDS: Final = (
     PacketType.OPENING,
     PacketType.SHARES,
 )
+
+
+def named(kind: PacketType, stage: int | None = None) -> str:
+    """A message for people, with its stage where its round has several."""
+    name = kind.name.lower()
+    if kind is PacketType.VIEW and stage in (ALL_CONTRIBUTIONS, ALL_COUNTS):
+        return f"{name} of {'contributions' if stage == ALL_CONTRIBUTIONS else 'counts'}"
+    if kind in (PacketType.OPENING, PacketType.SHARES) and stage in set(Stage):
+        return f"{name} of {Stage(stage).name.lower()}"
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +121,21 @@ class Rounds(Session):
     @property
     def unheard(self) -> tuple[str, ...]:
         """The participants whose messages this node is waiting for."""
+        return tuple(self._missing())
+
+    def _missing(self) -> dict[str, str]:
+        """By agency, the message of it that this node is waiting for."""
         if self._plan is None:
-            return ()
+            return {}
         missing = {
-            agency
+            agency: named(*round_)
             for round_, (needed, _) in self._gathering.items()
             for agency in needed - self._mail.get(round_, {}).keys()
         }
-        return tuple(agency for agency in self._plan.agencies if agency in missing)
+        return {agency: missing[agency] for agency in self._plan.agencies if agency in missing}
+
+    def _participants(self) -> frozenset[str]:
+        return frozenset(self._plan.agencies) if self._plan is not None else frozenset()
 
     def _others(self) -> frozenset[str]:
         return frozenset(self.plan.agencies) - {self.local.agency}
@@ -127,11 +145,39 @@ class Rounds(Session):
     def _handle(self, event: Event) -> None:
         if isinstance(event, JobFailed) and self._plan is not None and event.token in self._blamed:
             agency, what = self._blamed[event.token]
-            raise ParticipantError(agency, f"{what}: {event.error}")
+            raise ParticipantError(agency, what, event.error) from event.error
         super()._handle(event)
 
-    def _hear(self, sender: str, packet: Packet) -> None:
-        """A packet that a participant is said to have signed."""
+    def _hear(self, link: str, raw: bytes) -> None:
+        """A packet has come over the connection to this participant.
+
+        Whatever is wrong with it is that participant's fault: who coordinates passes on nothing that it had to refuse.
+        """
+        what, passed_on = "packet", ""
+        try:
+            packet = codec.decode_packet(raw)
+            sender = packet.sender or link
+            passed_on = f" of {packet.sender}, passed on" if packet.sender else ""
+            what = named(packet.type)
+            message, round_ = self._checked(sender, packet)
+            what = named(*round_)
+            self._check_place(sender, round_, message)
+            mail = self._mail.setdefault(round_, {})
+            if sender in mail:
+                raise UnexpectedPacketError("expected one in this round, got another")
+        except (AbortedError, RefusedError):
+            raise
+        except (ProtocolError, PsiError) as error:
+            raise ParticipantError(link, what + passed_on, error) from error
+        mail[sender] = Heard(packet, message)
+        self._pass_on(sender, packet, round_[1])
+        if round_ == (PacketType.VIEW, ALL_COUNTS):
+            self.partner_needed = False  # it is the last to arrive; what is left is this node's own work
+        self.advance(1)
+        self._settle()
+
+    def _checked(self, sender: str, packet: Packet) -> tuple[Any, Round]:
+        """A packet that a participant is said to have signed, as its message and round."""
         key = self.plan.signing_key(sender)
         if key is None or sender == self.local.agency:
             raise WrongReferenceError("expected a packet of another participant of this total")
@@ -142,20 +188,10 @@ class Rounds(Session):
         if packet.type is PacketType.ABORT:
             self._on_participants_abort(sender, packet)
         if packet.type not in self._listening:
-            expected = ", ".join(sorted(kind.name.lower() for kind in self._listening)) or "nothing"
-            raise UnexpectedPacketError(f"expected {expected}, got {packet.type.name.lower()}")
+            expected = ", ".join(sorted(map(named, self._listening))) or "nothing"
+            raise UnexpectedPacketError(f"expected {expected}, got {named(packet.type)}")
         message = codec.decode_message(packet, _MESSAGES[packet.type])
-        round_ = (packet.type, getattr(message, "stage", 0))
-        self._check_place(sender, round_, message)
-        self._pass_on(sender, packet, round_[1])
-        mail = self._mail.setdefault(round_, {})
-        if sender in mail:
-            raise UnexpectedPacketError(f"expected one {packet.type.name.lower()} of {sender}, got another")
-        mail[sender] = Heard(packet, message)
-        if round_ == (PacketType.VIEW, ALL_COUNTS):
-            self.partner_needed = False  # it is the last to arrive; what is left is this node's own work
-        self.advance(1)
-        self._settle()
+        return message, (packet.type, getattr(message, "stage", 0))
 
     def _pass_on(self, sender: str, packet: Packet, stage: int) -> None:
         """For who coordinates: the others hear it too."""
@@ -165,9 +201,10 @@ class Rounds(Session):
         unread = abort.reference == NO_REFERENCE  # by one who could not read the envelope
         if abort.reference not in self._references or (unread and not self._may_not_have_read(sender)):
             raise WrongReferenceError("expected an abort of this session")
+        names = self._checked_names(abort, sender)
         if not unread:
             self._pass_on(sender, packet, 0)
-        raise AbortedError(reason_from(abort.reason), sender)
+        raise AbortedError(reason_from(abort.reason), sender, names)
 
     def _may_not_have_read(self, sender: str) -> bool:  # noqa: ARG002, for who sends the envelope
         """Whether this participant may still be without the envelope."""
@@ -187,9 +224,11 @@ class Rounds(Session):
             case _:
                 fits = by_requester is (kind is PacketType.OPEN)
         if not fits:
-            raise UnexpectedPacketError(f"expected no {kind.name.lower()} of {sender} in stage {stage}")
+            raise UnexpectedPacketError(f"expected no {named(kind)} of {sender} in stage {stage}")
+        if kind is PacketType.KEY and message.open_digest != self._references[-1]:
+            raise WrongReferenceError(f"expected {sender} to have heard the same opening as {self.local.agency}")
         if kind in ROUNDS and message.ctx != self._circle_ctx:
-            raise WrongReferenceError(f"expected {sender} to have heard the same handshake")
+            raise WrongReferenceError(f"expected {sender} to have heard the same handshake as {self.local.agency}")
 
     def _send_payload(self, kind: PacketType, payload: bytes, signature: bytes) -> Packet:
         packet = Packet(kind, payload, signature)
@@ -225,5 +264,5 @@ class Rounds(Session):
     def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
         """Silence is reported by the names of those who were not heard."""
         if isinstance(error, TimedOutError | ConnectionLostError) and self.unheard:
-            error = NotHeardError(self.unheard, self.local.agency)
+            error = NotHeardError(self._missing(), self.local.agency)
         super()._fail(error, tell_partner=tell_partner)

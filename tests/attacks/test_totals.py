@@ -14,7 +14,7 @@ import pytest
 
 from protocol import codec, dsse
 from protocol import effects as fx
-from protocol.errors import EnvelopeError, ParticipantError, RangeError, TimedOutError
+from protocol.errors import AbortedError, EnvelopeError, ParticipantError, RangeError, Reason, TimedOutError
 from protocol.events import Ended
 from protocol.host_answers import OwnCells
 from protocol.messages import (
@@ -24,6 +24,7 @@ from protocol.messages import (
     Filter,
     Key,
     Message,
+    Open,
     Opening,
     Packet,
     PacketType,
@@ -71,9 +72,23 @@ def error_of(played: Ring, agency: str) -> BaseException:
 
 
 def blamed(played: Ring) -> set[str]:
-    """Whom the honest participants name; those who only heard that it ended name nobody."""
+    """Whom the honest participants name: who finds it, and by the signed abort whoever hears of it."""
     errors = [error_of(played, member.agency) for member in honest_members(played)]
-    return {error.agency for error in errors if isinstance(error, ParticipantError)}
+    assert any(isinstance(error, ParticipantError) for error in errors), "somebody has found it"
+    for error in errors:
+        assert isinstance(error, ParticipantError | AbortedError)
+        assert error.names
+    return {name for error in errors for name in error.names}  # type: ignore[attr-defined]
+
+
+def found(played: Ring, agency: str) -> tuple[str, str, str]:
+    """What this participant has found: who failed, in which message, and the code of what was wrong."""
+    error = error_of(played, agency)
+    assert isinstance(error, ParticipantError)
+    [name] = error.names
+    said, _, _ = str(error).partition(": ")
+    assert said.startswith(f"{name}, ")
+    return name, said.removeprefix(f"{name}, "), getattr(error.__cause__, "code", "")
 
 
 def saying(kind: PacketType, change: Callable[[Any], Message]) -> type[TotalsContributor]:
@@ -108,7 +123,7 @@ def test_rogue_share(agency: str) -> None:
     played = ring(contributor=Attacker).run()
     assert opened_nothing(played)
     assert blamed(played) == {"south"}
-    assert "share of the joint key" in str(error_of(played, agency))
+    assert found(played, agency) == ("south", "share of the joint key in its key", "bad-proof")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +173,7 @@ def test_contribution_built_on_anothers_is_fixed_before_the_other_is_seen() -> N
     played = ring(contributor=Attacker).run()
     assert opened_nothing(played)
     assert blamed(played) == {"south"}
-    assert "pledged" in str(error_of(played, "west"))
+    assert found(played, "west") == ("south", "contribution", "")
 
 
 def test_contribution_built_on_anothers_cannot_be_proved() -> None:
@@ -178,7 +193,7 @@ def test_contribution_built_on_anothers_cannot_be_proved() -> None:
     played = ring(contributor=Attacker).run()
     assert opened_nothing(played)
     assert blamed(played) == {"south"}
-    assert "knowledge of its contribution" in str(error_of(played, "west"))
+    assert found(played, "west") == ("south", "contribution, proof of knowledge", "bad-proof")
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -204,7 +219,7 @@ def test_contribution_out_of_range(monkeypatch: pytest.MonkeyPatch, place: int, 
     played = ring(contributor=Attacker).run()
     assert opened_nothing(played)
     assert blamed(played) == {"south"}
-    assert "range of its contribution" in str(error_of(played, "west"))
+    assert found(played, "west") == ("south", "contribution, proof of range", "")
 
 
 @pytest.mark.parametrize(
@@ -262,8 +277,10 @@ def test_forged_partial(stage: Stage, change: Callable[[Shares], Shares]) -> Non
     played = ring(contributor=saying(PacketType.SHARES, forge)).run()
     assert no_values(played)
     assert blamed(played) == {"south"}
+    who, what, _ = found(played, "north")
+    assert (who, what.removesuffix(", proof")) == ("south", f"shares of {stage.name.lower()}")
     if stage is not Stage.VALUES:
-        assert "partial decryption" in str(error_of(played, "west"))
+        assert found(played, "west") == found(played, "north")
 
 
 def test_a_partial_proved_with_another_key() -> None:
@@ -319,11 +336,14 @@ def test_a_view_of_its_own() -> None:
 def test_a_message_of_another_session_or_stage(kind: PacketType) -> None:
     played = ring(contributor=saying(kind, lambda said: replace(said, ctx=bytes(64)))).run()
     assert no_values(played)
-    assert played.requester.error == "wrong-reference"
+    assert blamed(played) == {"south"}
+    who, what, code = found(played, "north")
+    assert (who, what.split()[0], code) == ("south", kind.name.lower(), "wrong-reference")
     if kind not in (PacketType.PLEDGE, PacketType.CONTRIBUTION):
         played = ring(contributor=saying(kind, lambda said: replace(said, stage=7))).run()
         assert no_values(played)
-        assert played.requester.error == "unexpected-packet"
+        assert blamed(played) == {"south"}
+        assert found(played, "north") == ("south", kind.name.lower(), "unexpected-packet")
 
 
 @pytest.mark.parametrize("kind", [PacketType.PLEDGE, PacketType.OPENING, PacketType.VIEW])
@@ -337,7 +357,9 @@ def test_two_messages_in_one_round(kind: PacketType) -> None:
 
     played = ring(contributor=Attacker).run()
     assert no_values(played)
-    assert played.requester.error == "unexpected-packet"
+    assert blamed(played) == {"south"}
+    who, what, code = found(played, "north")
+    assert (who, what.split()[0], code) == ("south", kind.name.lower(), "unexpected-packet")
 
 
 def test_only_the_requester_says_when_it_is_over() -> None:
@@ -345,7 +367,9 @@ def test_only_the_requester_says_when_it_is_over() -> None:
         def _on_views(self, digest: bytes) -> None:
             self._say(PacketType.VIEW, View(self._said_ctx(), 1, digest))
 
-    assert ring(contributor=Attacker).run().requester.error == "unexpected-packet"
+    played = ring(contributor=Attacker).run()
+    assert blamed(played) == {"south"}
+    assert found(played, "north") == ("south", "view of counts", "unexpected-packet")
 
 
 def test_terms_looser_than_those_asked_for() -> None:
@@ -362,8 +386,28 @@ def test_terms_looser_than_those_asked_for() -> None:
             return super()._say(sent, message, to_none=to_none)
 
     played = Ring.of([CELLS] * 3, aggregate, contributor=Attacker).run()
-    assert played.requester.error == "bad-terms"
+    assert found(played, "north") == ("south", "accept", "bad-terms")
     assert opened_nothing(played)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: replace(said, terms=None),
+        lambda said: replace(said, terms=Terms(4, 500, 0)),
+        lambda said: replace(said, terms=Terms(5, 501, 0)),
+        lambda said: replace(said, terms=Terms(5, 500, 10**10)),
+    ],
+)
+def test_a_requester_with_no_terms_or_looser_ones(change: Callable[[Open], Open]) -> None:
+    class Attacker(TotalsRequester):
+        def _say(self, kind: PacketType, message: Message, *, to_none: bool = False) -> Packet:
+            return super()._say(kind, change(message) if isinstance(message, Open) else message, to_none=to_none)
+
+    aggregate = summing(CATEGORIES, minimum=5, epsilon_millis=500)
+    played = Ring.of([CELLS] * 3, aggregate, requester=Attacker).run()
+    assert opened_nothing(played)
+    assert found(played, "east") == ("north", "open", "bad-terms")
 
 
 # --- drop-outs
@@ -399,7 +443,8 @@ def test_a_participant_that_withholds_its_messages_is_not_heard_and_ends_it(kind
     assert played.errors() == ["silent"] * 4
     assert played.requester.session.unheard == ("east",)  # type: ignore[attr-defined]
     played.requester.feed(Ended(TimedOutError("expected the participants in time")))
-    assert str(error_of(played, "north")) == "not heard by north: east"
+    round_ = {PacketType.VIEW: " of contributions"}.get(kind, " of contributors" if kind in LATER[5:] else "")
+    assert str(error_of(played, "north")) == f"not heard by north: east ({kind.name.lower()}{round_})"
     assert played.requester.done is not None
     assert played.requester.done.result is None
 
@@ -408,8 +453,10 @@ def test_a_participant_that_withholds_its_messages_is_not_heard_and_ends_it(kind
 def test_a_connection_that_ends_ends_the_run_for_all(kind: PacketType) -> None:
     played = ring().run(silent_from("east", kind)).lose("east")
     assert played.requester.error == "not-heard"
+    assert str(error_of(played, "north")).endswith("; connection-lost)")
     assert no_values(played)
-    assert {played.members[name].error for name in ("south", "west")} == {"aborted-by-partner"}
+    told = {str(error_of(played, name)) for name in ("south", "west")}
+    assert told <= {f"{who} aborted the session: not-heard, naming east" for who in ("north", "the partner")}
     charged = {name for name in ("north", "south", "west") if any("charge" in act for act in played.members[name].acts)}
     expected = {"north", "south", "west"} if kind is PacketType.SHARES else set()
     assert charged == expected, "answered when the first share leaves, and not before"
@@ -427,6 +474,36 @@ def test_a_participant_that_stops_when_it_has_seen_the_counts_is_charged_and_so_
     assert all(member.acts[-1] == "charge 2 0 1" for member in played.members.values())
 
 
+@pytest.mark.parametrize("names", [("nobody",), ("south",), ("east", "east"), ("east", "")])
+def test_an_abort_that_names_others_than_participants(names: tuple[str, ...]) -> None:
+    class Attacker(TotalsContributor):
+        def _on_views(self, digest: bytes) -> None:
+            error = TimedOutError("it has had enough")
+            error.names = names
+            raise error
+
+    played = ring(contributor=Attacker).run()
+    assert opened_nothing(played)
+    assert found(played, "north") == ("south", "abort", "malformed-packet")
+
+
+def test_a_false_accusation_is_signed() -> None:
+    class Attacker(TotalsContributor):
+        def _on_views(self, digest: bytes) -> None:
+            raise ParticipantError("east", "pledge", "expected nothing of the kind")
+
+    played = ring(contributor=Attacker).run()
+    assert opened_nothing(played)
+    for name in ("north", "east", "west"):
+        assert str(error_of(played, name)) == "south aborted the session: protocol-violation, naming east"
+        assert (name, "south") in {
+            (member.agency, kept.sender)
+            for member in played.members.values()
+            for kept in member.evidence
+            if kept.type is PacketType.ABORT
+        }
+
+
 # --- the coordinator
 
 
@@ -440,7 +517,7 @@ def test_a_coordinator_that_drops_a_participants_messages_is_reported_by_who_wai
     assert played.errors() == ["silent"] * 4
     assert played.members["west"].session.unheard == ("east",)
     played.members["west"].feed(Ended(TimedOutError("expected the participants in time")))
-    assert str(error_of(played, "west")) == "not heard by west: east"
+    assert str(error_of(played, "west")) == "not heard by west: east (contribution)"
     assert opened_nothing(played)
 
 
@@ -460,7 +537,7 @@ def relayed_as(other: str) -> Tamper:
 )
 def test_a_coordinator_that_swaps_or_adds_participants_messages(other: str, code: str) -> None:
     played = ring().run(relayed_as(other))
-    assert played.members["west"].error == code
+    assert found(played, "west") == ("north", "pledge" + (f" of {other}, passed on" if other else ""), code)
     assert opened_nothing(played)
 
 
@@ -470,7 +547,9 @@ def test_a_coordinator_that_repeats_a_participants_message() -> None:
         return (packet, packet) if receiver == "west" and said.type is PacketType.VIEW else (packet,)
 
     played = ring().run(repeat)
-    assert played.members["west"].error == "unexpected-packet"
+    who, what, code = found(played, "west")
+    assert (who, code) == ("north", "unexpected-packet")
+    assert what.startswith("view of contributions")
     assert opened_nothing(played)
 
 
@@ -508,7 +587,7 @@ def test_a_coordinator_that_shows_different_envelopes() -> None:
 
     played = ring(requester=Attacker).run()
     assert opened_nothing(played)
-    assert played.requester.error == "wrong-reference"
+    assert found(played, "north") == ("west", "accept", "wrong-reference"), "who plays north has changed it itself"
 
 
 def test_a_coordinator_that_shows_different_contributions() -> None:
@@ -552,7 +631,10 @@ def test_a_coordinator_that_shows_different_lists_of_cells() -> None:
     played = ring(requester=Attacker).run()
     assert no_values(played)
     assert "views-differ" in {played.members[name].error for name in ("south", "east", "west")}
-    assert not blamed(played) - {"north"}, "no honest participant is blamed"
+    errors = [error_of(played, name) for name in ("south", "east", "west")]
+    assert not any(isinstance(error, ParticipantError) for error in errors), "no honest participant is blamed"
+    told = [error.abort for error in errors if isinstance(error, AbortedError)]
+    assert set(told) <= {Reason.VIEWS_DIFFER}
 
 
 def test_a_coordinator_that_lies_about_what_it_heard_at_the_end() -> None:
@@ -651,7 +733,7 @@ def test_replay_of_a_whole_session() -> None:
 
         played = ring(seed=2).run(replay)
         assert opened_nothing(played)
-        assert played.requester.error == code
+        assert found(played, "north") == ("east", kind.name.lower(), code)
     # The same nodes again, another nonce: signatures hold, references do not.
 
     def again(sender: str, _receiver: str, packet: bytes) -> Iterable[bytes]:
@@ -661,7 +743,7 @@ def test_replay_of_a_whole_session() -> None:
     ask = question({"imo": 20}, 7, reveals=Reveals.TOTALS, aggregate=summing(CATEGORIES))
     played = ring(ask=ask).run(again)
     assert opened_nothing(played)
-    assert played.requester.error == "wrong-reference"
+    assert found(played, "north") == ("east", "accept", "wrong-reference")
 
 
 # --- two questions

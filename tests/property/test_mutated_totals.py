@@ -1,7 +1,8 @@
 """Spoiled packets among the participants of a total: no result but the truth, and no exception leaves a session.
 
 One packet on one link is spoiled on its way (tests.mutations). A failure is: a result that differs from the sum in the
-clear, a participant that goes on as if nothing had been changed, an error that is not one of the named classes.
+clear, a participant that goes on as if nothing had been changed, an error that is not one of the named classes, one
+that names somebody else than from whom the packet came.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from protocol.errors import ParticipantError
 from protocol.host_answers import OwnCells
 from tests.mutations import EXPECTED_CODES, MUTATIONS
 from tests.sim.circle import Ring, summing
@@ -20,7 +22,7 @@ from tests.sim.circle import Ring, summing
 RUNS: Final = 10
 OWN: Final = [OwnCells((4, 6), (3, -2), (False, False)) for _ in range(3)]
 # Silent is who waits for a packet whose place a later one of the same sender took: in a node, until its deadline.
-CODES: Final = EXPECTED_CODES | {"aborted-by-partner", "wrong-reference", "refused", "silent", None}
+CODES: Final = EXPECTED_CODES | {"aborted-by-partner", "participant-failed", "refused", "silent", None}
 
 
 def ring() -> Ring:
@@ -61,6 +63,11 @@ def test_a_spoiled_packet_ends_the_run_or_changes_nothing(mutation: object) -> N
         played = ring().run(spoil)
         assert set(played.errors()) <= CODES, played.errors()
         assert set(played.errors()) != {None}, "somebody must have noticed"
+        for member in played.members.values():
+            error = member.done.error if member.done is not None else None
+            if isinstance(error, ParticipantError):
+                assert error.names == (said()[place][0],)
+                assert getattr(error.__cause__, "code", "") in EXPECTED_CODES | {"wrong-reference"}
         truth = played.truth()
         for member in played.members.values():
             if member.done is not None and member.done.result is not None:

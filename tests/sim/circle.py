@@ -262,7 +262,7 @@ class Ring:
     def lose(self, agency: str) -> Ring:
         """The connection to a contributor ends; both sides notice."""
         self.members[agency].feed(Ended(ConnectionLostError("the test cuts the wire"), tell_partner=False))
-        self.requester.feed(LinkEnded(agency))
+        self.requester.feed(LinkEnded(agency, "connection-lost"))
         self._collect(honest)
         for member in self.members.values():
             while member.inbox:

@@ -196,6 +196,18 @@ def test_a_refusal_ends_it_for_all_and_says_whose_it_was() -> None:
     ring.run()
     assert ring.errors() == ["refused", "aborted-by-partner", "rejected", "aborted-by-partner"]
     assert str(ring.requester.done.error) == "east refused the question: policy"  # type: ignore[union-attr]
+    for name in ("south", "west"):
+        told = str(ring.members[name].done.error)  # type: ignore[union-attr]
+        assert told.removeprefix("the partner").removeprefix("north") == " aborted the session: policy, naming east"
+
+
+def test_all_know_the_terms_of_all() -> None:
+    terms = [Terms(2, 0, 5), Terms(3, 0, 0), Terms(4, 0, 0)]
+    ring = Ring.of([cells([5], [1])] * 3, summing(), terms=terms).run()
+    for member in ring.members.values():
+        assert member.done is not None
+        assert isinstance(member.done.result, Totals)
+        assert dict(member.done.result.terms) == dict(zip(NAMES, terms, strict=False))
 
 
 def test_progress_is_told() -> None:
