@@ -20,7 +20,7 @@ from benchmarks import results
 from benchmarks.core import query_us
 from benchmarks.lists import Lists, Size, make_lists
 from benchmarks.results import BenchmarkError
-from nodes.errors import LocalNodeError
+from nodes.errors import ExerciseNodeError
 
 SIDES: Final = ("requester", "responder")
 
@@ -83,7 +83,7 @@ class _Competitor:
         """Record a failure, without the folder where it happened, instead of stopping everything."""
         try:
             yield
-        except (BenchmarkError, LocalNodeError, OSError) as error:
+        except (BenchmarkError, ExerciseNodeError, OSError) as error:
             self.failed = str(error).replace(str(folder), "")
             print(f"{self.system.name}: {self.failed}", file=sys.stderr)
 

@@ -24,7 +24,7 @@ from benchmarks import processes, results
 from benchmarks.lists import COLUMN, Lists, Size, make_lists, read_ids
 from benchmarks.nodes import DATA_SET, KIND, Accord
 from benchmarks.results import BenchmarkError
-from nodes.errors import LocalNodeError
+from nodes.errors import ExerciseNodeError
 
 COLUMNS: Final = {
     "step": "<",
@@ -175,7 +175,7 @@ def main() -> None:
         arguments.size, arguments.repetitions = "100x1000", 1
     try:
         print(run(arguments))
-    except (BenchmarkError, LocalNodeError, ValueError) as error:
+    except (BenchmarkError, ExerciseNodeError, ValueError) as error:
         sys.exit(f"epoch: {error}")
 
 

@@ -25,7 +25,7 @@ from benchmarks.lists import COLUMN, Lists, Size, make_lists, read_ids
 from benchmarks.nodes import DATA_SET, KIND, Accord
 from benchmarks.operations import derive
 from benchmarks.results import BenchmarkError
-from nodes.errors import LocalNodeError
+from nodes.errors import ExerciseNodeError
 from psi import keystream_scalars, public_key
 from psi.elgamal import CIPHERTEXT_BYTES, encrypt, rerandomize
 from psi.group import ELEMENT_BYTES, multiply_base, multiply_shared
@@ -258,7 +258,7 @@ def main() -> None:
     try:
         with results.destination(arguments) as given:
             print(run(given))
-    except (BenchmarkError, LocalNodeError, ValueError) as error:
+    except (BenchmarkError, ExerciseNodeError, ValueError) as error:
         sys.exit(f"figures: {error}")
 
 

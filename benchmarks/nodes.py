@@ -17,7 +17,7 @@ from benchmarks.comparison import Party, Run, Side
 from benchmarks.lists import COLUMN, Lists
 from benchmarks.relay import relay
 from benchmarks.results import BenchmarkError
-from nodes.local_node import LOOPBACK, MANDATE, REALM, LocalNode, free_port, introduce
+from nodes.exercise_node import LOOPBACK, MANDATE, REALM, ExerciseNode, free_port, introduce
 from psi import native
 
 DATA_SET: Final = "measured"
@@ -56,7 +56,7 @@ elements_per_list = 10_000_000
 
 
 @dataclass
-class _Node(LocalNode):
+class _Node(ExerciseNode):
     """One agency, whose list is measured."""
 
     def prepare(self, partner: str, direction: str) -> None:

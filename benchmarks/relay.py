@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from nodes.local_node import LOOPBACK
+from nodes.exercise_node import LOOPBACK
 
 _BUFFER_BYTES: Final = 1 << 18
 

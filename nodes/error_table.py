@@ -116,7 +116,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("FAILED_PRECONDITION", ExitCode.UNEXPECTED): {
         "demo-failed": "Report this as a defect; `accord demo --keep` leaves all files of the nodes to look at.",
-        "local-node-failed": "The message ends with what the command or the node said; mend that, then begin again.",
+        "exercise-node-failed": "The message ends with what the command or the node said; mend that, then begin again.",
     },
     ("NOT_FOUND", ExitCode.CONFIGURATION): {
         "unknown-epoch": "See `accord epoch list`; an epoch that ended is replaced by another: `accord epoch sync`.",

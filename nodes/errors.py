@@ -358,7 +358,7 @@ class FollowUpError(NodeError):
 # Nodes of demonstrations and measurements
 
 
-class LocalNodeError(NodeError):
+class ExerciseNodeError(NodeError):
     """A node on this machine, or a command of its operator, did not do what whoever drives it needs."""
 
-    code = "local-node-failed"
+    code = "exercise-node-failed"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import grpc
 
+from nodes.exercise_node import free_port
 from nodes.home import write_private
 from nodes.identity import Identity, target_name
 from nodes.ledger import LedgerFile
-from nodes.local_node import free_port
 from nodes.node import Node, open_node
 from nodes.partners import Partner, read_partner_file
 from nodes.service import Service

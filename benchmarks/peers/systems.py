@@ -15,7 +15,7 @@ from benchmarks.lists import Lists, read_ids
 from benchmarks.peers.environments import locked_version, python_of
 from benchmarks.relay import relay
 from benchmarks.results import BenchmarkError
-from nodes.local_node import free_port
+from nodes.exercise_node import free_port
 
 _SCRIPTS: Final = Path(__file__).parent
 

@@ -24,8 +24,8 @@ from nodes.cli.figures import table
 from nodes.cli.output import print_facts, print_table
 from nodes.error_table import ExitCode
 from nodes.exercise_accounts import CORRIDORS
+from nodes.exercise_node import MANDATE, ExerciseNode, free_port, introduce
 from nodes.home import write_private
-from nodes.local_node import MANDATE, LocalNode, free_port, introduce
 
 NORTH: Final = "fiu-north"
 SOUTH: Final = "customs-south"
@@ -88,7 +88,7 @@ def command(size: int, seed: int, keep: bool) -> None:
 
 
 def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
-    north, south, third = (LocalNode(folder / agency, agency, free_port()) for agency in (NORTH, SOUTH, THIRD))
+    north, south, third = (ExerciseNode(folder / agency, agency, free_port()) for agency in (NORTH, SOUTH, THIRD))
     agencies = ((north, "Financial Intelligence Unit North"), (south, "Customs South"), (third, "Police East"))
     _step(f"Two agencies that do not exist hold {size:,} persons each; a tenth of them are the same (seed {seed}).")
     exercise = north.told("exercise", "generate", folder / "exercise", "--size", size, "--seed", seed)
@@ -161,7 +161,7 @@ def _demonstrate(folder: Path, size: int, seed: int, stack: ExitStack) -> None:
     )
 
 
-def _ask_for_figures(north: LocalNode, mandate: Path, truth: Path) -> None:
+def _ask_for_figures(north: ExerciseNode, mandate: Path, truth: Path) -> None:
     """Count and sum, compare what is told with the truth, and see that a question too many is refused."""
     _step(f"{NORTH} asks for numbers alone: how many of our accounts do you hold, and how much {CURRENCY} moved there?")
     between = ("--partner", SOUTH, "--data-set", ACCOUNTS, "--ask", ACCOUNTS, "--mandate", mandate)

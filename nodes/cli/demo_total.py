@@ -14,7 +14,7 @@ import click
 from nodes.cli.errors import DemoError
 from nodes.cli.output import print_table
 from nodes.cli.totals import table
-from nodes.local_node import LocalNode
+from nodes.exercise_node import ExerciseNode
 
 DATA_SET: Final = "accounts"
 CURRENCY: Final = "EUR"
@@ -58,9 +58,9 @@ def totals_rules() -> tuple[str, ...]:
 class Circle:
     """Three agencies; the nodes of the first two are running."""
 
-    north: LocalNode
-    south: LocalNode
-    third: LocalNode
+    north: ExerciseNode
+    south: ExerciseNode
+    third: ExerciseNode
     mandate: Path
     records: tuple[Path, ...]
 

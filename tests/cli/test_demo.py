@@ -14,7 +14,7 @@ import pytest
 
 from nodes.cli import demo
 from nodes.cli.errors import DemoError
-from nodes.local_node import ACCORD
+from nodes.exercise_node import ACCORD
 from tests.cli.command import accord_process
 
 

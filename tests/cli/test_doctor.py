@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.local_node import introduce
+from nodes.exercise_node import introduce
 from tests.e2e.harness import NodeUnderTest, make_node, rules
 
 

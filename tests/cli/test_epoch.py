@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nodes.error_table import ExitCode
-from nodes.local_node import introduce
+from nodes.exercise_node import introduce
 from tests.e2e.harness import NodeUnderTest, make_node
 from tests.e2e.test_epochs import KIND, MANDATE, UNTIL
 

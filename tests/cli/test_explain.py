@@ -10,8 +10,8 @@ from dataclasses import asdict
 import pytest
 
 from nodes.error_table import ExitCode
+from nodes.exercise_node import MANDATE, introduce
 from nodes.explain import KnownSize, told_sizes
-from nodes.local_node import MANDATE, introduce
 from protocol.disclosure import DISCLOSURES
 from protocol.vocabulary import Reveals, Variant
 from tests.cli.command import accord_process

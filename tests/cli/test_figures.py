@@ -9,7 +9,7 @@ import pytest
 from nodes.cli import plot
 from nodes.cli.errors import PlotMissingError
 from nodes.error_table import ExitCode
-from nodes.local_node import MANDATE, introduce
+from nodes.exercise_node import MANDATE, introduce
 from protocol.disclosure import DISCLOSURES
 from protocol.vocabulary import Reveals, Variant
 from tests.e2e.figures import figure_rules

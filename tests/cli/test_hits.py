@@ -11,9 +11,9 @@ import pytest
 
 from nodes.config import load_config
 from nodes.error_table import ExitCode
+from nodes.exercise_node import introduce
 from nodes.home import Home
 from nodes.identity import load_identity
-from nodes.local_node import introduce
 from tests.agency import Agency
 from tests.cli.command import Outcome, accord, accord_process, init
 from tests.e2e.harness import NodeUnderTest

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.local_node import MANDATE
+from nodes.exercise_node import MANDATE
 from tests.e2e.conftest import Pair, pair, served
 from tests.e2e.harness import NodeUnderTest, make_node, number, rules
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from nodes.local_node import free_port, introduce
+from nodes.exercise_node import free_port, introduce
 from tests.e2e.harness import NodeUnderTest, make_node, rules
 from tests.e2e.proxy import Proxy
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from nodes.exercise_node import ACCORD, MANDATE, REALM, ExerciseNode, free_port
 from nodes.home import Home
-from nodes.local_node import ACCORD, MANDATE, REALM, LocalNode, free_port
 from tests.cli.command import Outcome, accord, accord_process
 
 MAPPING: Final = """
@@ -58,7 +58,7 @@ def number(value: int) -> str:
 
 
 @dataclass
-class NodeUnderTest(LocalNode):
+class NodeUnderTest(ExerciseNode):
     """One agency's node, whose commands run in this process, which spares their start."""
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nodes.local_node import ACCORD, MANDATE
+from nodes.exercise_node import ACCORD, MANDATE
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, outcome_of
 from tests.e2e.proxy import TO_CLIENT

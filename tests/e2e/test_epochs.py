@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from nodes.exercise_node import MANDATE, introduce
 from nodes.home import Home
-from nodes.local_node import MANDATE, introduce
 from tests.cli.command import Outcome
 from tests.e2e.harness import NodeUnderTest, make_node, number, rules
 

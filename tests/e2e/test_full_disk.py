@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from nodes.exercise_node import free_port, introduce
 from nodes.home import Home, write_private
-from nodes.local_node import free_port, introduce
 from tests.e2e.harness import NodeUnderTest, make_node, outcome_of, rules
 from tests.e2e.proxy import TO_SERVER, Proxy
 

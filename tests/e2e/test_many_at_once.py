@@ -24,8 +24,8 @@ from benchmarks.processes import peak_rss_bytes, rss_bytes
 from nodes.control.client import connect
 from nodes.control.wire import QueryOrder
 from nodes.errors import TooManySessionsError, TurnedAwayError
+from nodes.exercise_node import MANDATE, introduce
 from nodes.home import Home
-from nodes.local_node import MANDATE, introduce
 from protocol.errors import ConnectionLostError, Reason, RefusedError
 from protocol.vocabulary import Reveals
 from tests.e2e.harness import NodeUnderTest, make_node, rules

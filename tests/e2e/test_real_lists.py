@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nodes.local_node import introduce
+from nodes.exercise_node import introduce
 from tests.e2e.harness import NodeUnderTest, make_node, rules
 from tests.oracle import FILES, data_folder, lists
 from tests.unit.nodes.registry.test_real_lists import is_refused_on_purpose

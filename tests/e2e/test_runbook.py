@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 import nodes
-from nodes.local_node import free_port
+from nodes.exercise_node import free_port
 
 RUNBOOK: Final = Path(nodes.__file__).parents[1] / "docs" / "operations.md"
 BLOCK: Final = re.compile(r"^```sh (north|south|auditor)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

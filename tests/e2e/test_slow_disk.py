@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from nodes.control.client import connect
+from nodes.exercise_node import introduce
 from nodes.home import Home
-from nodes.local_node import introduce
 from tests.e2e.harness import NodeUnderTest, make_node, rules
 
 OWN, THEIRS = range(6_000), range(3_000, 9_000)

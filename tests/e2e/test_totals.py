@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from nodes.error_table import ExitCode
-from nodes.local_node import introduce
+from nodes.exercise_node import introduce
 from tests.cli.command import Outcome
 from tests.e2e.figures import CORRIDORS, OFFENCES, Row, figure_rules, hold_accounts
 from tests.e2e.harness import NodeUnderTest, make_node

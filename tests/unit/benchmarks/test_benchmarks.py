@@ -18,7 +18,7 @@ from benchmarks.lists import Lists, Size, make_lists, read_ids
 from benchmarks.operations import OPERATIONS, Batch, Operation, check
 from benchmarks.relay import relay
 from benchmarks.results import BenchmarkError
-from nodes.local_node import LOOPBACK, free_port
+from nodes.exercise_node import LOOPBACK, free_port
 from psi import native
 
 

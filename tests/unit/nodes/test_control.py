@@ -31,9 +31,9 @@ from nodes.errors import (
     PartnerUnknownError,
     TooManySessionsError,
 )
+from nodes.exercise_node import MANDATE, free_port
 from nodes.home import Home, write_private
 from nodes.ledger import LedgerFile
-from nodes.local_node import MANDATE, free_port
 from nodes.node import Node, open_node
 from nodes.partners import read_partner_file
 from nodes.registry.errors import DataSetUnknownError

@@ -22,10 +22,10 @@ from nodes import identity as identity_module
 from nodes.channel import MAX_MESSAGE_BYTES, METHOD, OPTIONS, SERVICE
 from nodes.client import open_session, ping
 from nodes.errors import InsecureChannelError, PartnerUnreachableError, TlsError, TurnedAwayError
+from nodes.exercise_node import free_port
 from nodes.home import write_private
 from nodes.identity import target_name
 from nodes.ledger import LedgerFile
-from nodes.local_node import free_port
 from nodes.partners import Status
 from nodes.service import Service
 from nodes.sessions import WAITING_STREAMS

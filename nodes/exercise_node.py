@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nodes.error_table import ExitCode
-from nodes.errors import LocalNodeError
+from nodes.errors import ExerciseNodeError
 from nodes.home import Home, read_private, write_private
 
 ACCORD: Final = (sys.executable, "-c", "from nodes.cli.main import main; main()")
@@ -46,7 +46,7 @@ not_after = 2099-12-31T00:00:00Z
 
 
 @dataclass
-class LocalNode:
+class ExerciseNode:
     """One agency.
 
     Args:
@@ -71,9 +71,9 @@ class LocalNode:
 
     @property
     def pid(self) -> int:
-        """Of the process that serves it. Raises LocalNodeError where there is none."""
+        """Of the process that serves it. Raises ExerciseNodeError where there is none."""
         if self.process is None:
-            raise LocalNodeError(f"expected a process that serves {self.agency}, got none")
+            raise ExerciseNodeError(f"expected a process that serves {self.agency}, got none")
         return self.process.pid
 
     def log_text(self) -> str:
@@ -86,22 +86,22 @@ class LocalNode:
         return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603, our own command
 
     def told(self, *arguments: object) -> Any:
-        """Run a command that must succeed; return what it says with --json. Raises LocalNodeError."""
+        """Run a command that must succeed; return what it says with --json. Raises ExerciseNodeError."""
         done = self.run(*arguments, "--json")
         if done.returncode != ExitCode.OK:
             said = done.stderr.strip()[-LOG_CHARACTERS:]
-            raise LocalNodeError(f"expected `accord {arguments[0]}` of {self.agency} to succeed, got:\n{said}")
+            raise ExerciseNodeError(f"expected `accord {arguments[0]}` of {self.agency} to succeed, got:\n{said}")
         return json.loads(done.stdout)
 
     def fails(self, *arguments: object) -> tuple[ExitCode, dict[str, str]]:
         """Run a command that must fail. Returns: its exit code, and its error with code and message.
 
         Raises:
-            LocalNodeError: it succeeded.
+            ExerciseNodeError: it succeeded.
         """
         done = self.run(*arguments, "--json")
         if done.returncode == ExitCode.OK:
-            raise LocalNodeError(f"expected `accord {arguments[0]}` of {self.agency} to fail, got an answer")
+            raise ExerciseNodeError(f"expected `accord {arguments[0]}` of {self.agency} to fail, got an answer")
         return ExitCode(done.returncode), json.loads(done.stderr)["error"]
 
     def make(self, *, name: str = "", realm: str = REALM, address_port: int | None = None) -> None:
@@ -141,14 +141,14 @@ class LocalNode:
         """Wait until the process that runs has logged this, `begin` characters or more into the log.
 
         Raises:
-            LocalNodeError: it ended, or took too long.
+            ExerciseNodeError: it ended, or took too long.
         """
         deadline = time.monotonic() + READY_SECONDS
         while text not in self.log_text()[max(begin, self.log_begin) :]:
             ended = self.process is None or self.process.poll() is not None
             if ended or time.monotonic() > deadline:
                 said = self.log_text()[-LOG_CHARACTERS:]
-                raise LocalNodeError(f"expected {text} in the log of {self.agency}, got:\n{said}")
+                raise ExerciseNodeError(f"expected {text} in the log of {self.agency}, got:\n{said}")
             time.sleep(LOOK_SECONDS)
 
     def stop(self) -> int:
@@ -180,7 +180,7 @@ class LocalNode:
             self.stop()
 
 
-def introduce(*nodes: LocalNode) -> dict[str, str]:
+def introduce(*nodes: ExerciseNode) -> dict[str, str]:
     """Exchange partner files, and confirm fingerprints as people would over the telephone. Returns: those of each."""
     fingerprints = {}
     for node in nodes:
