@@ -29,6 +29,12 @@ from protocol.vocabulary import Query, Reveals, Role, Variant
 
 ANY: Final = "*"
 EPOCH_INTERSECT: Final = "epoch-intersect"  # an intersect under the key of an epoch; `intersect` has fresh keys
+TOTALS_PAILLIER: Final = "totals-paillier"  # totals under Paillier, where nothing stops cheats; `totals` is ElGamal
+_NAMED: Final = {
+    (Query.INTERSECT.value, Variant.EPOCH_KEY.value): EPOCH_INTERSECT,
+    (Query.TOTALS.value, Variant.PAILLIER.value): TOTALS_PAILLIER,
+}
+_FIGURES: Final = AGGREGATES | {TOTALS_PAILLIER}
 MAX_RULES: Final = 1024
 MAX_ELEMENTS: Final = 1_000_000_000_000  # per day; only a guard against slips of the finger
 MAX_PERIOD_DAYS: Final = 366  # how long the state remembers what was told
@@ -36,9 +42,8 @@ MAX_PERIOD_EPSILON_MILLIS: Final = 100_000_000
 
 
 def asked_as(envelope: Envelope) -> str:
-    """What a question is called in rules and ledgers: by its query, and within an epoch by a name of its own."""
-    in_epoch = (envelope.query, envelope.variant) == (Query.INTERSECT, Variant.EPOCH_KEY)
-    return EPOCH_INTERSECT if in_epoch else envelope.query
+    """What a question is called in rules and ledgers: by its query, and some variants by a name of their own."""
+    return _NAMED.get((envelope.query, envelope.variant), envelope.query)
 
 
 class Direction(StrEnum):
@@ -199,7 +204,7 @@ class Rule:
         missing = {key: word for key, (selector, word) in asked.items() if not _selects(selector, word)}
         if not covered and ANY not in self.kinds:
             missing["kinds"] = ", ".join(sorted(kinds - self.kinds))
-        if self.allow and facts.query in AGGREGATES and self.obligations.aggregates is None:
+        if self.allow and facts.query in _FIGURES and self.obligations.aggregates is None:
             missing["aggregates"] = facts.query
         return missing
 
@@ -291,9 +296,9 @@ def parse_rules(data: bytes) -> tuple[Rule, ...]:
 def _rule(table: Fields) -> Rule:
     with table:
         allow = table.choice("effect", ["allow", "refuse"]) == "allow"
-        queries = _words(table, "queries", [*Query, EPOCH_INTERSECT])
+        queries = _words(table, "queries", [*Query, EPOCH_INTERSECT, TOTALS_PAILLIER])
         aggregates = _aggregates(table.table("aggregates")) if "aggregates" in table else None
-        if aggregates is None and allow and (named := sorted(queries & AGGREGATES)):
+        if aggregates is None and allow and (named := sorted(queries & _FIGURES)):
             raise table.fail("aggregates", f"a table [rules.aggregates], since queries has {named[0]}", "none")
         if aggregates is not None and not allow:
             raise table.fail("aggregates", "no table [rules.aggregates] in a rule that refuses", "one")

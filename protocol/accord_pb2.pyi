@@ -183,18 +183,20 @@ class Refusal(_message.Message):
     def __init__(self, envelope_digest: _Optional[bytes] = ..., agency: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("salt", "coin", "public_keys", "proofs", "terms")
+    __slots__ = ("salt", "coin", "public_keys", "proofs", "terms", "modulus")
     SALT_FIELD_NUMBER: _ClassVar[int]
     COIN_FIELD_NUMBER: _ClassVar[int]
     PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
     PROOFS_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
+    MODULUS_FIELD_NUMBER: _ClassVar[int]
     salt: bytes
     coin: bytes
     public_keys: _containers.RepeatedScalarFieldContainer[bytes]
     proofs: _containers.RepeatedScalarFieldContainer[bytes]
     terms: Terms
-    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ..., proofs: _Optional[_Iterable[bytes]] = ..., terms: _Optional[_Union[Terms, _Mapping]] = ...) -> None: ...
+    modulus: bytes
+    def __init__(self, salt: _Optional[bytes] = ..., coin: _Optional[bytes] = ..., public_keys: _Optional[_Iterable[bytes]] = ..., proofs: _Optional[_Iterable[bytes]] = ..., terms: _Optional[_Union[Terms, _Mapping]] = ..., modulus: _Optional[bytes] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("open_digest", "public_keys", "proofs")
@@ -349,6 +351,18 @@ class Shares(_message.Message):
     proof: bytes
     digest: bytes
     def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., partials: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class Decryption(_message.Message):
+    __slots__ = ("ctx", "stage", "figures", "root")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    stage: int
+    figures: bytes
+    root: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., stage: _Optional[int] = ..., figures: _Optional[bytes] = ..., root: _Optional[bytes] = ...) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reference", "reason", "names")

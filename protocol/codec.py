@@ -17,6 +17,7 @@ from protocol.messages import Packet, PacketType
 
 FRAME_PAYLOAD_BYTES: Final = 1 << 20  # docs/protocol.md, "Frames"
 SIGNED_PAYLOAD_BYTES: Final = 1 << 16
+SHARES_PAYLOAD_BYTES: Final = 1 << 18  # 200 ciphertexts of Paillier, 768 bytes each
 PACKET_BYTES: Final = FRAME_PAYLOAD_BYTES + 256
 SIGNATURE_BYTES: Final = 64  # RFC 8032, section 5.1.6
 DIGEST_BYTES: Final = 64  # SHA-512
@@ -44,6 +45,7 @@ SIGNED: Final = frozenset(
         PacketType.VIEW,
         PacketType.OPENING,
         PacketType.SHARES,
+        PacketType.DECRYPTION,
     }
 )
 
@@ -72,10 +74,12 @@ _LENGTHS: Final[dict[str, int]] = {
     "pledge_salt": 32,
     "knowledge": 128,
     "digest": DIGEST_BYTES,
+    "modulus": 384,
+    "root": 384,
 }
-_MAY_BE_EMPTY: Final = frozenset({"tags_commitment", "proof"})
+_MAY_BE_EMPTY: Final = frozenset({"tags_commitment", "proof", "knowledge", "modulus"})
 _ANY_LENGTH: Final = frozenset(
-    {"rows", "ciphertexts", "ranges", "cells", "partials"}
+    {"rows", "ciphertexts", "ranges", "cells", "partials", "figures"}
 )  # within the packet's own bound; whoever reads them knows how many
 _MAY_BE_ABSENT: Final = frozenset({"aggregate", "terms"})
 
@@ -120,6 +124,8 @@ def decode_packet(raw: bytes) -> Packet:
         raise MalformedPacketError("expected no sender on a packet that nobody signed")
     _check_text("sender", wire.sender)
     limit = SIGNED_PAYLOAD_BYTES if signed else FRAME_PAYLOAD_BYTES
+    if kind is PacketType.SHARES:
+        limit = SHARES_PAYLOAD_BYTES
     if len(wire.payload) > limit:
         raise MalformedPacketError(f"expected at most {limit} bytes of payload, got {len(wire.payload)}")
     return Packet(

@@ -7,7 +7,7 @@ docs/threat-model.md is `as_markdown()`; a test compares the two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -236,6 +236,13 @@ _STAR: Final = Statement(
     Adversary.MALICIOUS,
     "TLS 1.3, both certificates pinned",
 )
+_MASKED: Final = "Diffie-Hellman on Curve25519, HKDF-SHA-512 and ChaCha20 pseudorandom, SHA-512 as a random oracle"
+_MASKED_AND_SEALED: Final = f"{_MASKED}, decisional composite residuosity"
+_TOGETHER: Final = "of a category that all open, at most what the others have together, if it breaks the protocol"
+_TOTALLED_UNDER_MASKS: Final = replace(_TOTALLED, adversary=Adversary.CURIOUS, assumption=_MASKED)
+_REST_TO_REQUESTER: Final = Statement(Learner.REQUESTER, _TOGETHER, Adversary.MALICIOUS, _MASKED)
+_COUNTED_UNDER_MASKS: Final = replace(_COUNTED_TOGETHER, adversary=Adversary.CURIOUS, assumption=_MASKED_AND_SEALED)
+_REST_TO_CONTRIBUTOR: Final = Statement(Learner.CONTRIBUTOR, _TOGETHER, Adversary.MALICIOUS, _MASKED_AND_SEALED)
 _FALSE_FIGURES: Final = (
     "Each participant can contribute false figures within the bounds, and nobody can tell: a total is as good as the "
     "records behind it."
@@ -256,12 +263,27 @@ _LATER_ALL: Final = (
     "Every participant keeps every contribution, encrypted: with a quantum computer later it could read them one by "
     "one."
 )
+_UNBOUNDED: Final = (
+    "Nothing proves that a figure is within its bounds: one participant can shift a total at will, or have a category "
+    "opened to which fewer than three contribute, and nobody can tell who did."
+)
+_LATER_OPENED: Final = (
+    "Every participant keeps what was shown of counts, the requester of values too, encrypted: with a quantum computer "
+    "later it could read each part of what was opened."
+)
 
 
 def _totals() -> Disclosure:
     contributor = (_TOTAL_ASKED, _COUNTED_TOGETHER, _COMMITMENT_OF_OTHERS)
     caveats = (_FALSE_FIGURES, _LAST_ONE, _SECOND_RUN, _UNFAIR, _LATER_ALL)
     return Disclosure((_TOTALLED, _TERMS_TOLD, _COMMITMENT_OF_RESPONDER, *contributor, _STAR), caveats)
+
+
+def _totals_under_paillier() -> Disclosure:
+    requester = (_TOTALLED_UNDER_MASKS, _REST_TO_REQUESTER, _TERMS_TOLD, _COMMITMENT_OF_RESPONDER)
+    contributor = (_TOTAL_ASKED, _COUNTED_UNDER_MASKS, _REST_TO_CONTRIBUTOR, _COMMITMENT_OF_OTHERS)
+    caveats = (_UNBOUNDED, _LAST_ONE, _SECOND_RUN, _UNFAIR, _LATER_OPENED)
+    return Disclosure((*requester, *contributor, _STAR), caveats)
 
 
 def _figures(reveals: Reveals) -> Disclosure:
@@ -294,7 +316,7 @@ DISCLOSURES: Final[Mapping[tuple[Variant, Reveals], Disclosure]] = MappingProxyT
         )
     }
     | {(Variant.FRESH_KEYS, reveals): _figures(reveals) for reveals in (Reveals.COUNT, Reveals.SUMS)}
-    | {(Variant.FRESH_KEYS, Reveals.TOTALS): _totals()}
+    | {(Variant.FRESH_KEYS, Reveals.TOTALS): _totals(), (Variant.PAILLIER, Reveals.TOTALS): _totals_under_paillier()}
 )
 
 
@@ -331,6 +353,5 @@ def _questions(found: Iterable[tuple[Variant, Reveals]]) -> str:
         return "all between two"
     if all(question in questions for question in DISCLOSURES if question[0] is Variant.FRESH_KEYS):
         return "all with fresh keys"
-    return ", ".join(
-        "in an epoch" if variant is Variant.EPOCH_KEY else f"`{reveals}`" for variant, reveals in questions
-    )
+    others = {Variant.EPOCH_KEY: "in an epoch", Variant.PAILLIER: "`totals` under Paillier"}
+    return ", ".join(others.get(variant, f"`{reveals}`") for variant, reveals in questions)

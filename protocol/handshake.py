@@ -182,7 +182,7 @@ def _check_versions(envelope: Envelope, speaks: tuple[Query, Variant]) -> None:
 def _check_epoch(envelope: Envelope) -> None:
     """Only an epoch's questions name one; a synchronisation may ask for whichever there is, and sends no element."""
     named = EPOCH_ID.fullmatch(envelope.epoch) is not None
-    if envelope.variant == Variant.FRESH_KEYS:
+    if envelope.variant != Variant.EPOCH_KEY:
         fits = not envelope.epoch and not envelope.release
     elif envelope.query == Query.EPOCH_SYNC:
         fits = not any(entry.size for entry in envelope.lists) and (named or not (envelope.epoch or envelope.release))

@@ -49,6 +49,7 @@ class PacketType(IntEnum):
     VIEW = 62
     OPENING = 63
     SHARES = 64
+    DECRYPTION = 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ class Open:
     public_keys: tuple[bytes, ...] = ()
     proofs: tuple[bytes, ...] = ()
     terms: Terms | None = None
+    modulus: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +280,10 @@ class Pledge:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """A participant's part of every cell, encrypted, with the proofs that it knows it and keeps within the bounds."""
+    """A participant's part of every cell, encrypted, with the proofs that it knows it and keeps within the bounds.
+
+    Under Paillier `ciphertexts` has the digest of each, and there are no proofs.
+    """
 
     ctx: bytes
     pledge_salt: bytes
@@ -308,13 +313,26 @@ class Opening:
 @dataclass(frozen=True, slots=True)
 class Shares:
     """A participant's partial decryptions of the cells that all will open, with their proof, and the digest of all
-    lists of cells that it has heard: who has heard others will have opened others."""
+    lists of cells that it has heard: who has heard others will have opened others.
+
+    Under Paillier `partials` has its ciphertexts of these cells, and there is no proof.
+    """
 
     ctx: bytes
     stage: int
     partials: bytes
     proof: bytes
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decryption:
+    """Under Paillier what the requester has decrypted for all, int64 each, with the proof that it is in there."""
+
+    ctx: bytes
+    stage: int
+    figures: bytes
+    root: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +358,7 @@ Message = (
     | View
     | Opening
     | Shares
+    | Decryption
 )
 
 

@@ -14,10 +14,11 @@ from protocol.intersect import IntersectResponder
 from protocol.messages import Envelope, PacketType
 from protocol.roles import Responder
 from protocol.summing import SumResponder
-from protocol.totals import TotalsContributor
+from protocol.totals import PaillierContributor, TotalsContributor
 
 _KINDS: Final = (
-    IntersectResponder, EpochResponder, SyncResponder, CountResponder, SumResponder, TotalsContributor
+    IntersectResponder, EpochResponder, SyncResponder, CountResponder, SumResponder, TotalsContributor,
+    PaillierContributor,
 )  # fmt: skip
 RESPONDERS: Final[dict[tuple[str, str], type[Responder]]] = {
     (kind.speaks[0].value, kind.speaks[1].value): kind for kind in _KINDS

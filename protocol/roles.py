@@ -13,7 +13,15 @@ from protocol.codec import decode_message
 from protocol.dsse import Signer
 from protocol.dst import COMMIT_COIN, COMMIT_SEED
 from protocol.effects import Admit, ConsumeSeed
-from protocol.errors import ProtocolError, Reason, RefusedError, RejectedError, TermsError, WrongReferenceError
+from protocol.errors import (
+    ProtocolError,
+    Reason,
+    RefusedError,
+    RejectedError,
+    SizeError,
+    TermsError,
+    WrongReferenceError,
+)
 from protocol.handshake import (
     Question,
     check_accept,
@@ -133,11 +141,15 @@ class Responder(Session):
         """The handshake is complete and the transcript has begun. `public_keys` are the requester's, unchecked."""
         raise NotImplementedError
 
+    def _check_means(self) -> None:
+        """See that this node has what it takes to answer. Raises UnsupportedError."""
+
     def _on_envelope(self, packet: Packet) -> None:
         reference = self._identify(packet)
         try:
             envelope = decode_message(packet, Envelope)
             check_envelope(envelope, self.local, self._signer.public_key, self.peer, self._now_ms, self.speaks)
+            self._check_means()
         except ProtocolError as error:
             self._refuse(error)
             return
@@ -191,6 +203,8 @@ class Responder(Session):
             raise TermsError("expected no terms of a requester beside one responder")
         self._references += [salt, digest(packet)]
         self._check_proofs(salt, opened.public_keys, opened.proofs)
+        if opened.modulus:
+            raise SizeError(f"expected no modulus, got one of {len(opened.modulus)} bytes")
         keys = Key(self._references[-1], self._own_public_keys(envelope, salt), self._own_proofs(salt))
         key = self._send_signed(PacketType.KEY, keys)
         self._begin_transcript(session_ctx(asked, [accepted], packet, [key]))

@@ -33,10 +33,11 @@ class Query(StrEnum):
 
 
 class Variant(StrEnum):
-    """How the responder's OPRF key lives."""
+    """How long keys live, and whose they are."""
 
-    FRESH_KEYS = "fresh-keys"
-    EPOCH_KEY = "epoch-key"
+    FRESH_KEYS = "fresh-keys"  # a session; in a total, all who take part have shares of one
+    EPOCH_KEY = "epoch-key"  # an epoch; the responder's
+    PAILLIER = "paillier"  # a session; of a total, the requester's alone
 
 
 class Reveals(StrEnum):

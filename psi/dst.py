@@ -80,3 +80,7 @@ SHUFFLE_WEIGHTS: Final = "accord/v1/shuffle-weights"  # w1
 SHUFFLE_PERMUTED: Final = "accord/v1/shuffle-permuted"  # w2
 SHUFFLE_CHAIN: Final = "accord/v1/shuffle-chain"  # w3
 SHUFFLE_CHALLENGE: Final = "accord/v1/shuffle-challenge"  # w4
+
+# The second scheme of totals: psi.masks and psi.paillier.
+PAIR_KEY: Final = "accord/v1/pair-key"
+OPENED: Final = "accord/v1/opened"

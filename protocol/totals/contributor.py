@@ -9,27 +9,30 @@ from protocol.aggregate.terms import check_terms
 from protocol.codec import encode_packet
 from protocol.dst import COMMIT_COIN
 from protocol.effects import Send
-from protocol.errors import HostError, ParticipantError, TermsError, WrongReferenceError
+from protocol.errors import HostError, ParticipantError, TermsError, UnsupportedError, WrongReferenceError
 from protocol.events import Received
 from protocol.handshake import check_opening, session_ctx, session_salt
 from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType
 from protocol.roles import Responder
-from protocol.totals.node import TotalsNode
+from protocol.totals.elgamal import ElGamal
+from protocol.totals.node import PublicKeys, TotalsNode
+from protocol.totals.paillier import Paillier
 from protocol.totals.plan import Plan
 from protocol.totals.requester import check_participants_accept
 from protocol.totals.rounds import Heard, named
 from protocol.transcript import digest
 from protocol.vocabulary import Query, Role, Variant
+from psi import paillier
 
 
-class TotalsContributor(TotalsNode, Responder):
-    """Learns contributor counts and record counts of the cells that all open, and the values where they are for all.
+class Contributor(TotalsNode, Responder):
+    """A contributor under either scheme.
 
+    Learns contributor counts and record counts of the cells that all open, and the values where they are for all.
     `Local.partners` must name every other participant: with one that this node does not know, it does not take part.
     """
 
     role = Role.CONTRIBUTOR
-    speaks = (Query.TOTALS, Variant.FRESH_KEYS)
 
     def _receive(self, event: Received) -> None:
         if self._plan is None:
@@ -87,14 +90,33 @@ class TotalsContributor(TotalsNode, Responder):
             why = f"expected {requester} to have heard the same accepts as {self.local.agency}"
             raise ParticipantError(requester, named(PacketType.OPEN), WrongReferenceError(why))
         self._references += [salt, digest(heard.packet)]
-        share, proof = self._own_share(salt)
-        self._say(PacketType.KEY, Key(self._references[-1], (share,), (proof,)))
+        self._salt = salt
         self._listening = frozenset({PacketType.KEY})
+        self._draw_keys(partial(self._on_drawn, asked, accepts, heard))
+
+    def _on_drawn(self, asked: Packet, accepts: list[Packet], heard: Heard, own: PublicKeys) -> None:
+        self._say(PacketType.KEY, Key(self._references[-1], own.public_keys, own.proofs))
         others = self._others() - {self.plan.requester}
         self._gather(PacketType.KEY, 0, others, partial(self._on_keys, asked, accepts, heard))
 
     def _on_keys(self, asked: Packet, accepts: list[Packet], opened: Heard) -> None:
         keys = self._in_order(PacketType.KEY)
         ctx = session_ctx(asked, accepts, opened.packet, [heard.packet for _, heard in keys])
-        shares = [(agency, heard.message) for agency, heard in keys]
-        self._begin_rounds(ctx, [(self.plan.requester, opened.message), *shares])
+        said = [(agency, heard.message) for agency, heard in keys]
+        self._begin_rounds(ctx, [(self.plan.requester, opened.message), *said])
+
+
+class TotalsContributor(ElGamal, Contributor):
+    """A contributor under a joint key."""
+
+    speaks = (Query.TOTALS, Variant.FRESH_KEYS)
+
+
+class PaillierContributor(Paillier, Contributor):
+    """A contributor under the requester's key."""
+
+    speaks = (Query.TOTALS, Variant.PAILLIER)
+
+    def _check_means(self) -> None:
+        if not paillier.available():
+            raise UnsupportedError("expected the extra `paillier` to be installed here, got a total that needs it")

@@ -1,30 +1,79 @@
-"""What every participant of a total does alike, once it knows who takes part: from the joint key to the result."""
+"""What every participant of a total does alike under either scheme, once it knows who takes part.
+
+A scheme says which keys there are, how a figure is encrypted, what a participant shows of the cells that all open, and
+how a total comes out of what all have shown: the methods under "what a scheme does". All else is here: who says what
+when, pledges, views, which cells are opened, when it is charged, when it ends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from protocol.effects import Charge, Compute, Job, ReadCells, Solve
+from protocol.effects import Charge, Compute, Job, ReadCells
 from protocol.errors import ParticipantError, UnexpectedPacketError, ViewError
 from protocol.host_answers import OwnCells
 from protocol.messages import Contribution, Key, Open, Opening, PacketType, Pledge, Shares, Terms, View
 from protocol.results import Total, Totals
-from protocol.totals import jobs
 from protocol.totals.contribution import own_noise, own_values
-from protocol.totals.plan import CIPHERTEXT_BYTES, ELEMENT_BYTES, MIN_CONTRIBUTORS, Plan, Stage, chosen, view
-from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, ROUNDS, Round, Rounds, named
+from protocol.totals.plan import MIN_CONTRIBUTORS, Plan, Stage, view
+from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, Round, Rounds, named
 from protocol.vocabulary import Query
-from psi import SUITE, PsiError, public_key, stream_key
-from psi.elgamal import joint_key
-from psi.proofs import Proved, prove_possession, verify_possession
+from psi import SUITE, stream_key
 
 FIRST_LISTS: Final = 2  # of the digests in Shares
+SEALED_BYTES: Final = 64  # of each figure in a contribution: a ciphertext of ElGamal, or the digest of one
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeys:
+    """What a participant says of its keys, in Open or Key."""
+
+    public_keys: tuple[bytes, ...]
+    proofs: tuple[bytes, ...] = ()
+    modulus: bytes = b""
 
 
 class TotalsNode(Rounds):
-    """A participant. Its host answers `ReadCells`, `Charge` and `Solve` beside what every session asks."""
+    """A participant. Beside what all sessions ask, its host answers `ReadCells`, `Charge` and (ElGamal) `Solve`."""
+
+    share_bytes: ClassVar[int]  # of each cell, in Shares
+    share_name: ClassVar[str]  # for who reads that one is wrong
+    share_check: ClassVar[str]  # likewise
+
+    # --- what a scheme does
+
+    def _draw_keys(self, then: Callable[[PublicKeys], None]) -> None:
+        """Draw own keys; the salt is there."""
+        raise NotImplementedError
+
+    def _keep_keys(self, said: Sequence[tuple[str, Open | Key]]) -> None:
+        """Check what all say of their keys, own included. Raises ParticipantError."""
+        raise NotImplementedError
+
+    def _encrypt(self, values: bytes) -> None:
+        """Encrypt own figures, int64 each; then `_on_contribution`."""
+        raise NotImplementedError
+
+    def _check_contributions(self, others: Sequence[tuple[str, Contribution]]) -> None:
+        """Check what the others contribute, which is as pledged and as long as it must be; then `_compare`."""
+        raise NotImplementedError
+
+    def _share(self, stage: Stage) -> None:
+        """Make what this node shows of the cells in `_common`; then `_on_own_shares`."""
+        raise NotImplementedError
+
+    def _share_job(self, agency: str, stage: Stage, said: Shares) -> Job:
+        """The job that raises where another shows anything else of these cells than it contributed."""
+        raise NotImplementedError
+
+    def _combine(self, stage: Stage, shares: tuple[bytes, ...]) -> None:
+        """Find the totals from what all have shown; then `_on_figures`."""
+        raise NotImplementedError
+
+    # --- the circle
 
     def _take_part(self, plan: Plan, terms: Terms) -> None:
         """Join, and contribute on these terms."""
@@ -34,6 +83,7 @@ class TotalsNode(Rounds):
         self._passed: list[Round] = []  # of the opening, what every participant has heard
         self._opened: dict[Stage, dict[int, int]] = {}
         self._answered = False
+        self._salt = b""  # of the session, once the coin is open
 
     def _key(self, purpose: str, list_number: int = 0) -> bytes:
         return stream_key(
@@ -66,32 +116,14 @@ class TotalsNode(Rounds):
         for check in checks:
             check(passed)
 
-    # --- the joint key
+    # --- keys
 
-    def _own_share(self, salt: bytes) -> tuple[bytes, bytes]:
-        """Own share of the joint key, and the proof that its private key is known."""
-        self._salt = salt
-        context = self.plan.share_context(salt, self.local.agency)
-        secret_key = self._key("share")
-        return public_key(secret_key), prove_possession(secret_key, self._key("possession"), context)
-
-    def _begin_rounds(self, ctx: bytes, shares: Sequence[tuple[str, Open | Key]]) -> None:
-        """The handshake is complete: check all shares of the key, then contribute."""
+    def _begin_rounds(self, ctx: bytes, said: Sequence[tuple[str, Open | Key]]) -> None:
+        """The handshake is complete: check all keys, then contribute."""
         self._circle_ctx = ctx
         self._references.append(ctx)
-        self._public_keys: dict[str, bytes] = {}
-        for agency, message in shares:
-            what = f"share of the joint key in its {'open' if agency == self.plan.requester else 'key'}"
-            if len(message.public_keys) != 1 or len(message.proofs) != 1:
-                raise ParticipantError(agency, what, "expected one share of the joint key and its proof")
-            try:
-                context = self.plan.share_context(self._salt, agency)
-                verify_possession(message.public_keys[0], context, message.proofs[0])
-            except PsiError as error:
-                raise ParticipantError(agency, what, error) from error
-            self._public_keys[agency] = message.public_keys[0]
-        self._joint_key = joint_key(b"".join(self._public_keys[agency] for agency in self.plan.agencies))
-        self._listening = frozenset(ROUNDS)
+        self._keep_keys(said)
+        self._listening = self.rounds
         self._enter("contributing", 3 * len(self._others()))
         noise = own_noise(self.plan, self._own_terms, self._key("noise-records"), self._key("noise-values"))
         self.do(partial(Compute, job=noise), self._on_noise)
@@ -102,16 +134,7 @@ class TotalsNode(Rounds):
         self.do(ReadCells, partial(self._on_cells, noise))
 
     def _on_cells(self, noise: tuple[tuple[int, ...], ...], own: OwnCells) -> None:
-        job = jobs.Contribute(
-            own_values(self.plan, self._own_terms, own, noise),
-            self.plan.bounds(),
-            self._joint_key,
-            self.plan.contribution_context(self._said_ctx(), self.local.agency),
-            self._key("randomness"),
-            self._key("knowledge"),
-            self._key("range"),
-        )
-        self.do(partial(Compute, job=job), self._on_contribution)
+        self._encrypt(own_values(self.plan, self._own_terms, own, noise))
 
     def _said_ctx(self) -> bytes:
         if self._circle_ctx is None:
@@ -130,39 +153,19 @@ class TotalsNode(Rounds):
 
     def _on_contributions(self) -> None:
         pledges = dict(self._in_order(PacketType.PLEDGE))
-        bounds, checks = self.plan.bounds(), []
-        proved: dict[str, Proved] = {}
+        figures, others = len(self.plan.bounds()), []
         for agency, heard in self._in_order(PacketType.CONTRIBUTION):
             said: Contribution = heard.message
             if self.plan.pledge(agency, said) != pledges[agency].message.commitment:
                 raise ParticipantError(agency, "contribution", "expected what it pledged, got another")
-            if len(said.ciphertexts) != CIPHERTEXT_BYTES * len(bounds):
-                raise ParticipantError(agency, "contribution", f"expected {len(bounds)} ciphertexts, got others")
-            if agency == self.local.agency:
-                continue
-            context = self.plan.contribution_context(said.ctx, agency)
-            knowledge = jobs.CheckKnowledge(self._joint_key, context, said.ciphertexts, said.knowledge)
-            checks.append(partial(self._check, agency, "contribution, proof of knowledge", knowledge))
-            proved[agency] = Proved(context, said.ciphertexts, said.ranges)
-        self._enter("checking contributions", len(checks) + 1)
-        self._each([*checks, partial(self._check_ranges, proved)], self._add_up)
+            if len(said.ciphertexts) != SEALED_BYTES * figures:
+                raise ParticipantError(agency, "contribution", f"expected {figures} ciphertexts, got others")
+            if agency != self.local.agency:
+                others.append((agency, said))
+        self._check_contributions(others)
 
-    def _check_ranges(self, proved: dict[str, Proved], then: Callable[[Any], None]) -> None:
-        def checked(found: tuple[int, str] | None) -> None:
-            if found is not None:
-                place, why = found
-                raise ParticipantError(tuple(proved)[place], "contribution, proof of range", why)
-            then(None)
-
-        job = jobs.CheckRanges(self.plan.bounds(), self._joint_key, tuple(proved.values()))
-        self.do(partial(Compute, job=job), checked)
-
-    def _add_up(self) -> None:
-        contributions = tuple(heard.message.ciphertexts for _, heard in self._in_order(PacketType.CONTRIBUTION))
-        self.do(partial(Compute, job=jobs.AddUp(contributions, len(self.plan.bounds()))), self._on_sums)
-
-    def _on_sums(self, sums: bytes) -> None:
-        self._sums = sums
+    def _compare(self) -> None:
+        """Tell all what this node has heard, before anything is opened."""
         rounds = ((PacketType.PLEDGE, 0), (PacketType.CONTRIBUTION, 0))
         digest = self._view_of(ALL_CONTRIBUTIONS, rounds)
         self._say(PacketType.VIEW, View(self._said_ctx(), ALL_CONTRIBUTIONS, digest))
@@ -211,22 +214,17 @@ class TotalsNode(Rounds):
         spent = epsilon_millis * (len(self.plan.stages) - 1) * len(self.plan.categories)
         return Charge(token, len(self.plan.categories), self._said_ctx(), spent, 0 if epsilon_millis else 1)
 
-    def _share(self, stage: Stage) -> None:
-        wanted = chosen(self._sums, stage, self._common, CIPHERTEXT_BYTES)
-        context = self.plan.shares_context(self._said_ctx(), self.local.agency, stage, self._common)
-        job = jobs.Decrypt(wanted, self._key("share"), self._key("partials", int(stage)), context)
-        self.do(partial(Compute, job=job), partial(self._on_own_shares, stage, wanted))
-
-    def _on_own_shares(self, stage: Stage, wanted: bytes, made: tuple[bytes, bytes]) -> None:
+    def _on_own_shares(self, stage: Stage, partials: bytes, proof: bytes = b"") -> None:
         alone = stage is Stage.VALUES and not self.plan.to_all
         asks = self.local.agency == self.plan.requester
-        self._say(PacketType.SHARES, Shares(self._said_ctx(), int(stage), *made, self._lists), to_none=alone and asks)
+        said = Shares(self._said_ctx(), int(stage), partials, proof, self._lists)
+        self._say(PacketType.SHARES, said, to_none=alone and asks)
         if alone and not asks:
             self._conclude()
         else:
-            self._gather(PacketType.SHARES, stage, self._others(), partial(self._on_shares, stage, wanted))
+            self._gather(PacketType.SHARES, stage, self._others(), partial(self._on_shares, stage))
 
-    def _on_shares(self, stage: Stage, wanted: bytes) -> None:
+    def _on_shares(self, stage: Stage) -> None:
         checks, what = [], named(PacketType.SHARES, stage)
         if stage is not Stage.VALUES:
             self._passed.append((PacketType.SHARES, int(stage)))
@@ -234,28 +232,20 @@ class TotalsNode(Rounds):
             said: Shares = heard.message
             if said.digest != self._lists:
                 raise ViewError(agency, self.local.agency, f"lists of cells in stage {stage.name.lower()}")
-            if len(said.partials) * CIPHERTEXT_BYTES != len(wanted) * ELEMENT_BYTES:
-                raise ParticipantError(
-                    agency, what, f"expected partial decryptions of {sum(self._common)} cells, got others"
-                )
-            if agency == self.local.agency:
-                continue
-            context = self.plan.shares_context(said.ctx, agency, stage, self._common)
-            job = jobs.CheckShares(self._public_keys[agency], context, wanted, said.partials, said.proof)
-            checks.append(partial(self._check, agency, f"{what}, proof", job))
-        self._each(checks, partial(self._combine, stage, wanted))
+            if len(said.partials) != self.share_bytes * sum(self._common):
+                wanted = f"{self.share_name} of {sum(self._common)} cells"
+                raise ParticipantError(agency, what, f"expected {wanted}, got others")
+            if agency != self.local.agency:
+                job = self._share_job(agency, stage, said)
+                checks.append(partial(self._check, agency, f"{what}, {self.share_check}", job))
+        self._each(checks, partial(self._on_checked_shares, stage))
 
-    def _combine(self, stage: Stage, wanted: bytes) -> None:
+    def _on_checked_shares(self, stage: Stage) -> None:
         if stage is Stage.VALUES:
             self._all_heard()
-        partials = tuple(heard.message.partials for _, heard in self._in_order(PacketType.SHARES, stage))
-        solve = partial(self._solve, stage)
-        self.do(partial(Compute, job=jobs.Combine(wanted, partials)), solve)
+        self._combine(stage, tuple(heard.message.partials for _, heard in self._in_order(PacketType.SHARES, stage)))
 
-    def _solve(self, stage: Stage, elements: bytes) -> None:
-        self.do(partial(Solve, elements=elements, bound=self.plan.largest(stage)), partial(self._on_solved, stage))
-
-    def _on_solved(self, stage: Stage, figures: Sequence[int]) -> None:
+    def _on_figures(self, stage: Stage, figures: Sequence[int]) -> None:
         cells = [cell for cell, wanted in enumerate(self._common) if wanted]
         self._opened[stage] = dict(zip(cells, map(int, figures), strict=True))
         following = [later for later in self.plan.stages if later > stage]

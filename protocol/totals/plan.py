@@ -9,15 +9,13 @@ from enum import IntEnum
 from typing import Final
 
 from protocol.aggregate.terms import asked_aggregate
-from protocol.dst import CONTRIBUTION, PLEDGE, POSSESSION_OF_SHARE, SHARES, VIEW
+from protocol.dst import CONTRIBUTION, DECRYPTION, PLEDGE, POSSESSION_OF_SHARE, SHARES, VIEW
 from protocol.messages import Aggregate, Contribution, Envelope, Packet, Terms
 from protocol.transcript import digest
 from protocol.vocabulary import Role
 from psi import lp
 from psi.proofs import Bounds
 
-CIPHERTEXT_BYTES: Final = 64
-ELEMENT_BYTES: Final = 32
 MIN_CONTRIBUTORS: Final = 3  # of two, each could subtract its own contribution
 
 
@@ -91,10 +89,15 @@ class Plan:
         """Those of all ciphertexts of a contribution: stage by stage, cell by cell."""
         return tuple(self.limits(stage) for stage in self.stages for _ in self.categories)
 
+    def reach(self, stage: Stage) -> Bounds:
+        """What a total of this stage can be."""
+        limits, parties = self.limits(stage), len(self.agencies)
+        return Bounds(parties * limits.low, parties * limits.high)
+
     def largest(self, stage: Stage) -> int:
         """What no total of this stage exceeds in absolute value."""
-        limits = self.limits(stage)
-        return len(self.agencies) * max(abs(limits.low), abs(limits.high), 1)
+        reach = self.reach(stage)
+        return max(abs(reach.low), abs(reach.high), len(self.agencies))
 
     # --- what proofs and commitments are bound to
 
@@ -107,6 +110,9 @@ class Plan:
     def shares_context(self, ctx: bytes, agency: str, stage: Stage, cells: bytes) -> bytes:
         return lp(SHARES, ctx, self.role(agency).value, agency, int(stage), cells)
 
+    def decryption_context(self, ctx: bytes, stage: Stage, cells: bytes) -> bytes:
+        return lp(DECRYPTION, ctx, self.requester, int(stage), cells)
+
     def pledge(self, agency: str, contribution: Contribution) -> bytes:
         """SHA-512(LP(DST, ctx, role, agency, salt, ciphertexts, knowledge, ranges)). Returns 64 bytes."""
         said = (contribution.pledge_salt, contribution.ciphertexts, contribution.knowledge, contribution.ranges)
@@ -118,8 +124,12 @@ def view(ctx: bytes, stage: int, heard: Iterable[Packet]) -> bytes:
     return hashlib.sha512(lp(VIEW, ctx, stage, *(digest(packet) for packet in heard))).digest()
 
 
-def chosen(columns: bytes, stage: Stage, cells: bytes, row_bytes: int) -> bytes:
-    """Of rows laid out stage by stage and cell by cell, those of a stage's chosen cells."""
+def places(stage: Stage, cells: bytes) -> tuple[int, ...]:
+    """Of rows laid out stage by stage and cell by cell, the numbers of a stage's chosen cells."""
     first = int(stage) * len(cells)
-    places = [first + cell for cell, wanted in enumerate(cells) if wanted]
-    return b"".join(columns[place * row_bytes : (place + 1) * row_bytes] for place in places)
+    return tuple(first + cell for cell, wanted in enumerate(cells) if wanted)
+
+
+def chosen(columns: bytes, stage: Stage, cells: bytes, row_bytes: int) -> bytes:
+    """Of such rows, those of a stage's chosen cells."""
+    return b"".join(columns[place * row_bytes : (place + 1) * row_bytes] for place in places(stage, cells))

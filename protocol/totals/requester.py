@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from protocol.aggregate.terms import check_aggregate, check_terms
 from protocol.codec import encode_packet
@@ -28,7 +28,9 @@ from protocol.events import Event, LinkEnded, ReceivedFrom
 from protocol.handshake import Question, check_circle, make_envelope, session_ctx, session_salt
 from protocol.messages import Accept, Envelope, Open, Packet, PacketType, Participant, Refusal, Terms
 from protocol.session import Local, Peer, Secrets, reason_from
-from protocol.totals.node import TotalsNode
+from protocol.totals.elgamal import ElGamal
+from protocol.totals.node import PublicKeys, TotalsNode
+from protocol.totals.paillier import Paillier
 from protocol.totals.plan import Plan, Stage
 from protocol.totals.rounds import Round
 from protocol.transcript import digest
@@ -44,10 +46,11 @@ class Invited:
     data_set: str
 
 
-class TotalsRequester(TotalsNode):
-    """Learns contributor counts, record counts and values of every cell that all participants open.
+class Coordinator(TotalsNode):
+    """The requester under either scheme.
 
-    Its host answers `SendTo` with one connection per contributor, and tells it `ReceivedFrom` and `LinkEnded`.
+    Learns contributor counts, record counts and values of every cell that all participants open. Its host answers
+    `SendTo` with one connection per contributor, and tells it `ReceivedFrom` and `LinkEnded`.
 
     Args:
         question: as for two; its `data_set` is not used, its lists say how many records of each kind one participant
@@ -61,7 +64,7 @@ class TotalsRequester(TotalsNode):
     """
 
     role = Role.REQUESTER
-    speaks = (Query.TOTALS, Variant.FRESH_KEYS)
+    speaks: ClassVar[tuple[Query, Variant]]
 
     def __init__(
         self,
@@ -76,7 +79,8 @@ class TotalsRequester(TotalsNode):
         to_all: bool = False,
     ) -> None:
         super().__init__(local, secrets, signer, Peer(local.agency, signer.public_key))  # every link has its own peer
-        self.envelope = _envelope(question, local, signer, secrets, snapshot_root, invited, to_all=to_all)
+        first = make_envelope(question, local, signer.public_key, invited[0].peer, secrets, snapshot_root, self.speaks)
+        self.envelope = _to_several(first, invited, to_all=to_all)
         check_terms(terms, self.envelope.aggregate)
         check_circle(self.envelope)
         check_aggregate(self.envelope)
@@ -169,10 +173,14 @@ class TotalsRequester(TotalsNode):
             self._told_terms[agency] = heard.message.terms
             self._relay(agency, heard.packet)
         salt = session_salt(self._asked, packets, self.secrets.coin)
-        share, proof = self._own_share(salt)
-        message = Open(salt, self.secrets.coin, (share,), (proof,), self._own_terms)
+        self._salt = salt
+        self._draw_keys(partial(self._on_drawn, packets))
+
+    def _on_drawn(self, packets: list[Packet], own: PublicKeys) -> None:
+        coin = self.secrets.coin
+        message = Open(self._salt, coin, own.public_keys, own.proofs, self._own_terms, own.modulus)
         opened = self._say(PacketType.OPEN, message)
-        self._references += [salt, digest(opened)]
+        self._references += [self._salt, digest(opened)]
         self._listening = frozenset({PacketType.KEY})
         self._gather(PacketType.KEY, 0, self._others(), partial(self._on_keys, packets, opened, message))
 
@@ -186,6 +194,18 @@ class TotalsRequester(TotalsNode):
         if isinstance(error, AbortedError | RefusedError):
             tell_partner = True
         super()._fail(error, tell_partner=tell_partner)
+
+
+class TotalsRequester(ElGamal, Coordinator):
+    """A requester under a joint key."""
+
+    speaks = (Query.TOTALS, Variant.FRESH_KEYS)
+
+
+class PaillierRequester(Paillier, Coordinator):
+    """A requester that holds the key. Only where `psi.paillier.available()`."""
+
+    speaks = (Query.TOTALS, Variant.PAILLIER)
 
 
 def check_participants_accept(accept: Accept, sender: str, envelope_digest: bytes, envelope: Envelope) -> None:
@@ -203,20 +223,10 @@ def check_participants_accept(accept: Accept, sender: str, envelope_digest: byte
     check_terms(accept.terms, envelope.aggregate)
 
 
-def _envelope(
-    question: Question,
-    local: Local,
-    signer: Signer,
-    secrets: Secrets,
-    snapshot_root: bytes,
-    invited: Sequence[Invited],
-    *,
-    to_all: bool,
-) -> Envelope:
-    speaks = TotalsRequester.speaks
-    first = make_envelope(question, local, signer.public_key, invited[0].peer, secrets, snapshot_root, speaks)
+def _to_several(first: Envelope, invited: Sequence[Invited], *, to_all: bool) -> Envelope:
+    """An envelope between two as one to all who are invited."""
     role = Role.CONTRIBUTOR.value
     others = (Participant(entry.peer.agency, role, entry.data_set, entry.peer.signing_key) for entry in invited)
     participants = (first.participants[0], *others)
-    recipients = tuple(p.agency for p in participants) if to_all else (local.agency,)
+    recipients = tuple(p.agency for p in participants) if to_all else (participants[0].agency,)
     return replace(first, participants=participants, recipients=recipients)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from protocol import codec, dsse
 from protocol.errors import (
@@ -28,6 +28,7 @@ from protocol.messages import (
     Abort,
     Accept,
     Contribution,
+    Decryption,
     Key,
     Message,
     Open,
@@ -56,14 +57,14 @@ _MESSAGES: Final[dict[PacketType, type[Message]]] = {
     PacketType.VIEW: View,
     PacketType.OPENING: Opening,
     PacketType.SHARES: Shares,
+    PacketType.DECRYPTION: Decryption,
 }
-ROUNDS: Final = (
-    PacketType.PLEDGE,
-    PacketType.CONTRIBUTION,
-    PacketType.VIEW,
-    PacketType.OPENING,
-    PacketType.SHARES,
+ROUNDS: Final = frozenset(
+    {PacketType.PLEDGE, PacketType.CONTRIBUTION, PacketType.VIEW, PacketType.OPENING, PacketType.SHARES}
 )
+
+
+_STAGED: Final = frozenset({PacketType.OPENING, PacketType.SHARES, PacketType.DECRYPTION})
 
 
 def named(kind: PacketType, stage: int | None = None) -> str:
@@ -71,7 +72,7 @@ def named(kind: PacketType, stage: int | None = None) -> str:
     name = kind.name.lower()
     if kind is PacketType.VIEW and stage in (ALL_CONTRIBUTIONS, ALL_COUNTS):
         return f"{name} of {'contributions' if stage == ALL_CONTRIBUTIONS else 'counts'}"
-    if kind in (PacketType.OPENING, PacketType.SHARES) and stage in set(Stage):
+    if kind in _STAGED and stage in set(Stage):
         return f"{name} of {Stage(stage).name.lower()}"
     return name
 
@@ -87,6 +88,7 @@ class Heard:
 class Rounds(Session):
     """A participant that hears and is heard; what it says is for those that derive from it."""
 
+    rounds: ClassVar[frozenset[PacketType]]  # that follow the handshake
     _plan: Plan | None = None  # who takes part, once that is known
 
     # --- what the two roles do differently
@@ -171,8 +173,8 @@ class Rounds(Session):
             raise ParticipantError(link, what + passed_on, error) from error
         mail[sender] = Heard(packet, message)
         self._pass_on(sender, packet, round_[1])
-        if round_ == (PacketType.VIEW, ALL_COUNTS):
-            self.partner_needed = False  # it is the last to arrive; what is left is this node's own work
+        if self._all_arrived():
+            self.partner_needed = False  # what is left is this node's own work
         self.advance(1)
         self._settle()
 
@@ -192,6 +194,10 @@ class Rounds(Session):
             raise UnexpectedPacketError(f"expected {expected}, got {named(packet.type)}")
         message = codec.decode_message(packet, _MESSAGES[packet.type])
         return message, (packet.type, getattr(message, "stage", 0))
+
+    def _all_arrived(self) -> bool:
+        """Whether the requester's last message is there."""
+        return (PacketType.VIEW, ALL_COUNTS) in self._mail
 
     def _pass_on(self, sender: str, packet: Packet, stage: int) -> None:
         """For who coordinates: the others hear it too."""
@@ -221,13 +227,15 @@ class Rounds(Session):
                 fits = stage == ALL_CONTRIBUTIONS or (stage == ALL_COUNTS and by_requester)
             case PacketType.OPENING | PacketType.SHARES:
                 fits = stage in self.plan.stages
+            case PacketType.DECRYPTION:
+                fits = stage in self.plan.stages and by_requester
             case _:
                 fits = by_requester is (kind is PacketType.OPEN)
         if not fits:
             raise UnexpectedPacketError(f"expected no {named(kind)} of {sender} in stage {stage}")
         if kind is PacketType.KEY and message.open_digest != self._references[-1]:
             raise WrongReferenceError(f"expected {sender} to have heard the same opening as {self.local.agency}")
-        if kind in ROUNDS and message.ctx != self._circle_ctx:
+        if kind in self.rounds and message.ctx != self._circle_ctx:
             raise WrongReferenceError(f"expected {sender} to have heard the same handshake as {self.local.agency}")
 
     def _send_payload(self, kind: PacketType, payload: bytes, signature: bytes) -> Packet:

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from nodes.policy import EPOCH_INTERSECT, parse_rules
+from nodes.policy import EPOCH_INTERSECT, TOTALS_PAILLIER, parse_rules
 from nodes.registry.mapping import load_mapping
 from protocol.identifiers import KINDS
 from protocol.vocabulary import Query, Reveals
@@ -38,7 +38,7 @@ def test_every_answer_is_named(path: Path) -> None:
 
 
 def test_the_rules_name_every_query() -> None:
-    assert {*Query, EPOCH_INTERSECT} - words(RULES) == set()
+    assert {*Query, EPOCH_INTERSECT, TOTALS_PAILLIER} - words(RULES) == set()
 
 
 def test_the_table_of_kinds_says_what_the_kinds_are() -> None:

@@ -170,6 +170,8 @@ def test_facts_of_a_partners_envelope() -> None:
         ("intersect", "fresh-keys", "intersect"),
         ("intersect", "epoch-key", "epoch-intersect"),
         ("epoch-sync", "epoch-key", "epoch-sync"),
+        ("totals", "fresh-keys", "totals"),
+        ("totals", "paillier", "totals-paillier"),
     ):
         other = replace(envelope, query=query, variant=variant)
         assert Facts.incoming(other, "fiu-home").query == asked_as(other) == name
