@@ -8,16 +8,14 @@ from protocol.errors import EpochError, SizeError
 from protocol.handshake import Question
 from protocol.intersect.agreed import REQUESTER_ASKS, Terms
 from protocol.intersect.asking import Asking
-from protocol.intersect.tags import compare
-from protocol.messages import Packet, PacketType
-from protocol.results import Answer
-from protocol.roles import Requester
+from protocol.intersect.comparing import ComparingRequester
+from protocol.messages import PacketType
 from protocol.rows import PLAIN
 from protocol.session import Local, Peer, Secrets
 from protocol.vocabulary import Query, Variant
 
 
-class EpochRequester(Requester):
+class EpochRequester(ComparingRequester):
     """Learns which of its identifiers are in the release that it holds. Tells its sizes."""
 
     speaks = (Query.INTERSECT, Variant.EPOCH_KEY)
@@ -46,7 +44,6 @@ class EpochRequester(Requester):
         if partner_sizes != tuple(self._held.sizes[number] for number in numbers):
             raise SizeError("expected the sizes of the release that this side holds, got others")
         self._partner_sizes = partner_sizes
-        self._receipt_sent = False
         terms = Terms(self.secrets.seed, salt, self.role, REQUESTER_ASKS)
         self._asking = Asking(
             self, terms, self._agreed().ctx, self._own_sizes, pinned, PLAIN, self._checkpoint, self._compare
@@ -57,18 +54,3 @@ class EpochRequester(Requester):
     def _checkpoint(self) -> None:
         self._send_statement(PacketType.CHECKPOINT)
         self.expect(PacketType.RECEIPT, self._on_receipt)
-
-    def _on_receipt(self, packet: Packet) -> None:
-        self._check_statement(packet)
-        self._send_statement(PacketType.RECEIPT)  # covers theirs, and does not depend on the result
-        self.partner_needed = False
-        self._receipt_sent = True
-        self._compare()
-
-    def _compare(self) -> None:
-        if self._asking.sorted and self._receipt_sent:
-            self._enter("comparing", len(self._own_sizes))
-            compare(self, len(self._own_sizes), PLAIN, self._agreed().ctx, self._answer)
-
-    def _answer(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...], authentic: tuple[bytes, ...]) -> None:
-        self._finish(Answer(rows, self._partner_sizes, notes, authentic))

@@ -9,15 +9,14 @@ from protocol.handshake import revealed
 from protocol.intersect.agreed import REQUESTER_ASKS, RESPONDER_ASKS, Terms
 from protocol.intersect.answering import Answering
 from protocol.intersect.asking import Asking
-from protocol.intersect.tags import Tags, commit_own_tags, compare, send_tags
+from protocol.intersect.comparing import ComparingRequester
+from protocol.intersect.tags import Tags, commit_own_tags, send_tags
 from protocol.messages import Packet, PacketType
-from protocol.results import Answer
-from protocol.roles import Requester
 from protocol.rows import NOTED, PLAIN
 from protocol.vocabulary import Query, Variant
 
 
-class IntersectRequester(Requester):
+class IntersectRequester(ComparingRequester):
     """Learns the shared rows and the responder's sizes. Tells its own sizes and, to both, its shared rows."""
 
     speaks = (Query.INTERSECT, Variant.FRESH_KEYS)
@@ -33,7 +32,6 @@ class IntersectRequester(Requester):
 
     def _begin(self, salt: bytes, partner_sizes: tuple[int, ...], public_keys: tuple[bytes, ...]) -> None:
         self._partner_sizes = partner_sizes
-        self._receipt_sent = False
         self._checkpointed = False
         self._tags_salt = Terms(self.secrets.seed, salt, self.role, RESPONDER_ASKS).key(0, "tags-salt")
         ctx = self._agreed().ctx
@@ -85,18 +83,3 @@ class IntersectRequester(Requester):
         if self._answering is not None:
             self._tags.check_commitment(REQUESTER_ASKS, self._partner_commitment)
         self.expect(PacketType.RECEIPT, self._on_receipt)
-
-    def _on_receipt(self, packet: Packet) -> None:
-        self._check_statement(packet)
-        self._send_statement(PacketType.RECEIPT)  # covers theirs, and does not depend on the result
-        self.partner_needed = False
-        self._receipt_sent = True
-        self._compare()
-
-    def _compare(self) -> None:
-        if self._asking.sorted and self._receipt_sent:
-            self._enter("comparing", len(self._own_sizes))
-            compare(self, len(self._own_sizes), self._widths, self._agreed().ctx, self._answer)
-
-    def _answer(self, rows: tuple[bytes, ...], notes: tuple[bytes, ...], authentic: tuple[bytes, ...]) -> None:
-        self._finish(Answer(rows, self._partner_sizes, notes, authentic))

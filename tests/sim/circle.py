@@ -15,9 +15,6 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-
-import numpy as np
 
 from protocol import effects as fx
 from protocol.codec import decode_packet
@@ -31,35 +28,12 @@ from protocol.results import Totals
 from protocol.session import Peer, Session
 from protocol.totals import Invited, TotalsContributor, TotalsRequester
 from protocol.vocabulary import Reveals
-from psi import PsiError, group
+from psi import PsiError
 from tests.sim.host import NOW_MS, SimSigner, derive, local, question, secrets
+from tests.sim.logarithms import solve
 
 NAMES = ("north", "south", "east", "west", "centre", "coast", "hills", "islands")
 EXACT = Terms(0, 0, 0)
-STEPS = 1 << 11
-
-
-@cache
-def _baby_steps() -> tuple[dict[bytes, int], bytes]:
-    steps, element = {}, group.IDENTITY
-    for number in range(STEPS):
-        steps[element] = number
-        element = group.add(element, group.GENERATOR)
-    return steps, element
-
-
-def logarithm(element: bytes, bound: int) -> int:
-    """v with v*G = element and |v| <= bound: baby steps and giant steps, without the product's own table."""
-    steps, giant = _baby_steps()
-    up = down = element
-    for place in range(bound // STEPS + 2):
-        for found in ([place * STEPS + steps[up]] if up in steps else []) + (
-            [steps[down] - place * STEPS] if down in steps else []
-        ):
-            if abs(found) <= bound:
-                return found
-        up, down = group.subtract(up, giant), group.add(down, giant)
-    raise PsiError("expected a logarithm within the bound, got one outside")
 
 
 def counting(categories: Sequence[str] = ("",), **changes: object) -> Aggregate:
@@ -113,12 +87,7 @@ class Member:
                 except PsiError as error:
                     return JobFailed(effect.token, error)
             case fx.Solve():
-                rows = [effect.elements[start : start + 32] for start in range(0, len(effect.elements), 32)]
-                try:
-                    found = [logarithm(row, effect.bound) for row in rows]
-                except PsiError as error:
-                    return JobFailed(effect.token, error)
-                return Completed(effect.token, np.array(found, np.int64))
+                return solve(effect)
             case fx.ReadCells():
                 return Completed(effect.token, self.own)
             case fx.Admit():

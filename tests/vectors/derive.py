@@ -7,12 +7,11 @@ make a test pass.
 from __future__ import annotations
 
 import hmac
-import json
 from hashlib import sha512
 from typing import Any
 
 from tests.vectors import reference as ref
-from tests.vectors.loader import DATA, SCHEMA
+from tests.vectors.loader import write
 
 NAME = "accord_batch_voprf"
 SOURCE = "docs/protocol.md (intersect, batch proof, randomness), derived by tests/vectors/derive.py"
@@ -226,19 +225,9 @@ def refused_answers() -> list[Given]:
     ]
 
 
-def document() -> Given:
-    """The whole file, as JSON."""
-    cases = flows() + stream_keys() + refused_blinds() + refused_requests() + refused_answers()
-    whole = {"schema": SCHEMA, "source": SOURCE, "cases": cases}
-    made: Given = json.loads(json.dumps(whole, default=bytes.hex))
-    return made
-
-
-def committed() -> Given:
-    """The file as it is in the repository."""
-    read: Given = json.loads((DATA / f"{NAME}.json").read_text())
-    return read
+def cases() -> list[Given]:
+    return flows() + stream_keys() + refused_blinds() + refused_requests() + refused_answers()
 
 
 if __name__ == "__main__":
-    (DATA / f"{NAME}.json").write_text(json.dumps(document(), indent=1) + "\n")
+    write(NAME, SOURCE, cases())

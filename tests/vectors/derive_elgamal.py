@@ -6,13 +6,12 @@ make a test pass.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Sequence
 
 from tests.vectors import reference as ref
 from tests.vectors.derive import Given, bad, good, label
-from tests.vectors.loader import DATA, SCHEMA
+from tests.vectors.loader import write
 
 NAME = "accord_elgamal"
 SOURCE = "docs/protocol.md (additive ElGamal, randomness), derived by tests/vectors/derive_elgamal.py"
@@ -271,18 +270,9 @@ def logarithms() -> list[Given]:
     ]
 
 
-def document() -> Given:
-    """The whole file, as JSON."""
-    whole = {"schema": SCHEMA, "source": SOURCE, "cases": flows() + multiples() + refused() + logarithms()}
-    made: Given = json.loads(json.dumps(whole, default=bytes.hex))
-    return made
-
-
-def committed() -> Given:
-    """The file as it is in the repository."""
-    read: Given = json.loads((DATA / f"{NAME}.json").read_text())
-    return read
+def cases() -> list[Given]:
+    return flows() + multiples() + refused() + logarithms()
 
 
 if __name__ == "__main__":
-    (DATA / f"{NAME}.json").write_text(json.dumps(document(), indent=1) + "\n")
+    write(NAME, SOURCE, cases())

@@ -6,13 +6,12 @@ never to make a test pass.
 
 from __future__ import annotations
 
-import json
 from hashlib import sha512
 
 from tests.vectors import reference as ref
 from tests.vectors import shuffle
 from tests.vectors.derive import Given, bad, good, label
-from tests.vectors.loader import DATA, SCHEMA
+from tests.vectors.loader import write
 from tests.vectors.shuffle import INTEGERS, Statement, Witness, cut
 
 NAME = "accord_shuffle"
@@ -135,18 +134,5 @@ def refused(held: Given) -> list[Given]:
     ]
 
 
-def document() -> Given:
-    """The whole file, as JSON."""
-    whole = {"schema": SCHEMA, "source": SOURCE, "cases": cases()}
-    made: Given = json.loads(json.dumps(whole, default=bytes.hex))
-    return made
-
-
-def committed() -> Given:
-    """The file as it is in the repository."""
-    read: Given = json.loads((DATA / f"{NAME}.json").read_text())
-    return read
-
-
 if __name__ == "__main__":
-    (DATA / f"{NAME}.json").write_text(json.dumps(document(), indent=1) + "\n")
+    write(NAME, SOURCE, cases())

@@ -1,4 +1,4 @@
-"""The one reader of test vector files.
+"""The one reader and writer of test vector files.
 
 A file is {"schema", "source", "cases"}. A case names one operation, what it is given, and either what it must return or
 how it must fail. In ``given`` and ``expect`` a string is bytes in hexadecimal, a number is a number, a list holds
@@ -55,6 +55,17 @@ def load(name: str) -> VectorFile:
     if not cases or len({case.name for case in cases}) != len(cases):
         raise ValueError(f"{name}: expected cases with different names")
     return VectorFile(document["source"], cases)
+
+
+def text_of(source: str, cases: list[dict[str, Any]]) -> str:
+    """A file of these cases, whose values may be bytes."""
+    whole = {"schema": SCHEMA, "source": source, "cases": cases}
+    return json.dumps(whole, indent=1, default=bytes.hex) + "\n"
+
+
+def write(name: str, source: str, cases: list[dict[str, Any]]) -> None:
+    """Write ``data/<name>.json``."""
+    (DATA / f"{name}.json").write_text(text_of(source, cases))
 
 
 def names() -> list[str]:

@@ -6,9 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -28,20 +26,6 @@ from nodes.state import CLOCK_STEP_MS, State
 from tests.agency import DAY_MS, NOW_MS
 
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "node")
-    home.create()
-    return home
-
-
-@pytest.fixture
-def state(home: Home) -> Iterator[State]:
-    state = State(home)
-    yield state
-    state.close()
 
 
 def test_the_file_is_private(home: Home, state: State) -> None:

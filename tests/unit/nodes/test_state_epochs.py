@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from nodes.errors import BudgetError, ReservationError
@@ -14,20 +11,6 @@ from tests.agency import DAY_MS, NOW_MS
 
 EPOCH = EpochAccount("e" * 32, NOW_MS, 100)
 PLENTY = 10**9
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "node")
-    home.create()
-    return home
-
-
-@pytest.fixture
-def state(home: Home) -> Iterator[State]:
-    state = State(home)
-    yield state
-    state.close()
 
 
 def ask(state: State, session: bytes, elements: int, *, charge: bool = True) -> None:

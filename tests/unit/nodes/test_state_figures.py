@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -15,20 +13,6 @@ from tests.agency import DAY_MS, NOW_MS
 
 BUDGET = FigureBudget(epsilon_millis=1_000, exact=2, period_days=30)
 EXACT = FigureCost(0, 1)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "node")
-    home.create()
-    return home
-
-
-@pytest.fixture
-def state(home: Home) -> Iterator[State]:
-    state = State(home)
-    yield state
-    state.close()
 
 
 def ask(state: State, session: bytes, cost: FigureCost, now_ms: int = NOW_MS, data_set: str = "d") -> None:

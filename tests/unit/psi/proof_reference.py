@@ -65,17 +65,14 @@ def weights_of(width: int) -> list[int]:
     return [1 << bit if bit + 1 < bits else width - ((1 << bit) - 1) for bit in range(bits)]
 
 
+def range_state(context: bytes, pk: bytes, ciphertexts: bytes, bounds: Sequence[tuple[int, int]]) -> bytes:
+    ends = int64([end for pair in bounds for end in pair])
+    hashes = sha512(ciphertexts).digest(), sha512(ends).digest()
+    return sha512(ref.lp(b"accord/v1/range-statement", context, pk, ref.number(len(bounds)), *hashes)).digest()
+
+
 def ranges_hold(context: bytes, pk: bytes, ciphertexts: bytes, bounds: Sequence[tuple[int, int]], proof: bytes) -> bool:
-    state = sha512(
-        ref.lp(
-            b"accord/v1/range-statement",
-            context,
-            pk,
-            ref.number(len(bounds)),
-            sha512(ciphertexts).digest(),
-            sha512(b"".join(end.to_bytes(8, "little", signed=True) for pair in bounds for end in pair)).digest(),
-        )
-    ).digest()
+    state = range_state(context, pk, ciphertexts, bounds)
 
     def challenge(*said: bytes) -> int:
         nonlocal state
@@ -185,17 +182,7 @@ def prove_ranges(
     pk: bytes,
     rows_: bytes,
 ) -> bytes:
-    ends = int64([end for pair in bounds for end in pair])
-    state = sha512(
-        ref.lp(
-            b"accord/v1/range-statement",
-            context,
-            pk,
-            ref.number(len(bounds)),
-            sha512(rows_).digest(),
-            sha512(ends).digest(),
-        )
-    ).digest()
+    state = range_state(context, pk, rows_, bounds)
     key = nonce_key(b"accord/v1/range-nonce", proof_key, randomness_key, first, values, state)
 
     def challenge(*said: bytes) -> int:
