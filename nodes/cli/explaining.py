@@ -97,8 +97,13 @@ def totals_facts(explanation: TotalsExplanation) -> dict[str, object]:
     }
     if terms is not None:
         noise = f"epsilon {terms.epsilon_millis / 1000:g} for each figure" if terms.epsilon_millis else "none"
+        rounding = f"to multiples of {terms.rounding}" if terms.rounding else "none"
         facts["own part"] = (
-            f"from {terms.minimum * request.aggregate.per_person} identifiers on, else nothing; noise: {noise}"
+            f"from {terms.minimum * request.aggregate.per_person} identifiers on, else nothing; rounding: {rounding}; "
+            f"noise: {noise}; all are told these terms, and none may contribute on looser ones than minimum and noise"
+        )
+        facts["opened"] = "counts where three agencies or more contribute" + (
+            "; sums where these counts reach the largest minimum of all agencies" if request.aggregate.value else ""
         )
         facts["own figures"] = "; ".join(f"{agency}: {_use(use)}" for agency, use in explanation.figures.items())
         facts["enforced"] = "by each agency for its own records; nobody sees how another enforces its terms"

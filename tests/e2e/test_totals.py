@@ -193,6 +193,7 @@ def test_explain_sends_nothing(circle: Circle) -> None:
     outcome = circle.ask(*MONEY, "--explain")
     assert outcome.code == 0, outcome.err
     assert "south (accounts), east (accounts)" in outcome.out
+    assert "all are told these terms" in " ".join(outcome.out.split())
     assert len(circle.nodes[1].ledger()) == before
 
 
