@@ -98,6 +98,7 @@ class TotalsHost(CaseFile):
         self.request = request
         self.aggregate = request.aggregate
         self.cost = FigureCost(0, 0)
+        self.charged = "nothing"  # for people
         self._limits: AggregateLimits | None = None
         self._reader: AggregateReader | None = None
         self._reservations: list[bytes] = []
@@ -198,6 +199,8 @@ class TotalsHost(CaseFile):
         figures = FigureCost(effect.epsilon_millis, effect.exact)
         for reservation in self._reservations:
             state.charge(reservation, effect.elements, now_ms, figures)
+        spent = "1 exact answer" if figures.exact else f"epsilon {figures.epsilon_millis / 1000:g}"
+        self.charged = f"{spent} and {effect.elements} elements, of this node's account with each of them"
         self.record(
             Event.DISCLOSURE,
             charged=effect.elements,

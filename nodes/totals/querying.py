@@ -51,7 +51,7 @@ class TotalsQuery(Drive):
             node.metrics.session_ended(Role.REQUESTER, outcome, host.cells)
             report(outcome, host.partner, session.session_id, Role.REQUESTER)
             if outcome.error is not None:
-                raise outcome.error
+                raise _priced(outcome.error, host)
             return await node.executor.storage(_conclude, host, outcome, session.session_id or "")
         finally:
             await node.executor.storage(host.close)
@@ -71,6 +71,12 @@ class TotalsQuery(Drive):
             self._runner = runner
             with node.sessions.session(runner, self._request.agencies, Role.REQUESTER):
                 return await runner.run()
+
+
+def _priced(error: Exception, host: TotalsHost) -> Exception:
+    """The same error, which also says what a question without an answer has cost."""
+    error.args = (f"{error}; charged: {host.charged}",)
+    return error
 
 
 def _conclude(host: CaseFile, outcome: Outcome, session_id: str) -> dict[str, Any]:
