@@ -252,7 +252,7 @@ def _keep_answer(host: ResponderHost, outcome: Outcome, session_id: str | None) 
 
 
 def report(outcome: Outcome, partner: str, session_id: str | None, role: Role) -> None:
-    """One log line per session, with counts alone."""
+    """One log line per session: counts, and where it failed why, which says no value."""
     log.info(
         line(
             "session-ended",
@@ -263,6 +263,7 @@ def report(outcome: Outcome, partner: str, session_id: str | None, role: Role) -
             seconds=f"{outcome.seconds:.1f}",
             sent_bytes=outcome.sent_bytes,
             received_bytes=outcome.received_bytes,
+            **({} if outcome.error is None else {"message": outcome.error}),
         )
     )
 

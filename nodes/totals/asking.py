@@ -200,7 +200,7 @@ class TotalsHost(CaseFile):
         for reservation in self._reservations:
             state.charge(reservation, effect.elements, now_ms, figures)
         spent = "1 exact answer" if figures.exact else f"epsilon {figures.epsilon_millis / 1000:g}"
-        self.charged = f"{spent} and {effect.elements} elements, of this node's account with each of them"
+        self.charged = f"{spent} and {effect.elements} of the day's elements, with each agency"
         self.record(
             Event.DISCLOSURE,
             charged=effect.elements,

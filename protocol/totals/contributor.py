@@ -9,7 +9,14 @@ from protocol.aggregate.terms import check_terms
 from protocol.codec import encode_packet
 from protocol.dst import COMMIT_COIN
 from protocol.effects import Send
-from protocol.errors import HostError, ParticipantError, TermsError, UnsupportedError, WrongReferenceError
+from protocol.errors import (
+    HostError,
+    NotHeardError,
+    ParticipantError,
+    TermsError,
+    UnsupportedError,
+    WrongReferenceError,
+)
 from protocol.events import Received
 from protocol.handshake import check_opening, session_ctx, session_salt
 from protocol.messages import Accept, Envelope, Key, Open, Packet, PacketType
@@ -47,6 +54,16 @@ class Contributor(TotalsNode, Responder):
 
     def _broadcast(self, packet: Packet) -> None:
         self.emit(Send(encode_packet(packet), packet.type))
+
+    def _silence(self, *, lost: bool) -> NotHeardError:
+        """All come through who coordinates, so that its silence and theirs look the same, but for a line that ends."""
+        coordinates = self.plan.requester
+        missing = self._missing()
+        if lost:
+            missing = {coordinates: "connection-lost"} | {
+                who: what for who, what in missing.items() if who != coordinates
+            }
+        return NotHeardError(missing, f"{self.local.agency} through {coordinates}")
 
     # --- handshake
 

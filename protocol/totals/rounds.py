@@ -269,8 +269,12 @@ class Rounds(Session):
         mail = self._mail.get((kind, stage), {})
         return [(agency, mail[agency]) for agency in self.plan.agencies if agency in mail]
 
+    def _silence(self, *, lost: bool) -> NotHeardError:  # noqa: ARG002, who coordinates hears of each line by itself
+        """What a silence is reported as; `lost` where it is a connection that ended."""
+        return NotHeardError(self._missing(), self.local.agency)
+
     def _fail(self, error: ProtocolError | PsiError, *, tell_partner: bool) -> None:
         """Silence is reported by the names of those who were not heard."""
         if isinstance(error, TimedOutError | ConnectionLostError) and self.unheard:
-            error = NotHeardError(self._missing(), self.local.agency)
+            error = self._silence(lost=isinstance(error, ConnectionLostError))
         super()._fail(error, tell_partner=tell_partner)

@@ -455,6 +455,8 @@ def test_a_connection_that_ends_ends_the_run_for_all(kind: PacketType) -> None:
     assert played.requester.error == "not-heard"
     assert str(error_of(played, "north")).endswith("; connection-lost)")
     assert no_values(played)
+    lost = "not heard by east through north: north (connection-lost)"
+    assert str(error_of(played, "east")).startswith(lost)
     told = {str(error_of(played, name)) for name in ("south", "west")}
     assert told <= {f"{who} aborted the session: not-heard, naming east" for who in ("north", "the partner")}
     charged = {name for name in ("north", "south", "west") if any("charge" in act for act in played.members[name].acts)}
@@ -517,7 +519,7 @@ def test_a_coordinator_that_drops_a_participants_messages_is_reported_by_who_wai
     assert played.errors() == ["silent"] * 4
     assert played.members["west"].session.unheard == ("east",)
     played.members["west"].feed(Ended(TimedOutError("expected the participants in time")))
-    assert str(error_of(played, "west")) == "not heard by west: east (contribution)"
+    assert str(error_of(played, "west")) == "not heard by west through north: east (contribution)"
     assert opened_nothing(played)
 
 
