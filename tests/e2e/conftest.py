@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from nodes.exercise_node import free_port, introduce
+from nodes.home import write_private
+from psi.discrete_log import Table
 from tests.e2e.harness import NodeUnderTest, make_node, rules
 from tests.e2e.proxy import Proxy
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nodes share what Python compiles, even where it may write nothing beside the sources; it is half of a start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def logarithms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table behind totals, made once: it is the same for all nodes."""
+    path = tmp_path_factory.mktemp("logarithms") / "logarithms.table"
+    write_private(path, Table.build().to_bytes())
+    return path
 
 
 @dataclass

@@ -4,97 +4,33 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nodes.error_table import ExitCode
-from nodes.exercise_node import introduce
-from tests.cli.command import Outcome
-from tests.e2e.figures import CORRIDORS, OFFENCES, Row, figure_rules, hold_accounts
-from tests.e2e.harness import NodeUnderTest, make_node
+from tests.e2e.circle import MONEY, PER_PERSON, Circle, as_told, by, expected, make_circle, served, told_in
+from tests.e2e.figures import CORRIDORS, OFFENCES, Row
 
-pytestmark = pytest.mark.timeout(300)  # five nodes start, and each makes its table of logarithms
+pytestmark = pytest.mark.timeout(300)  # five nodes start
 
 NAMES = ("north", "south", "east", "west", "coast")
 SIZE, OVERLAP = 120, 20
-PER_PERSON = 2
-LEAST = 1 * PER_PERSON  # a minimum is one of persons
-MONEY = ("--currency", "EUR", "--low", "-1000000", "--high", "1000000", "--most", "1000", "--per-person", "2")
-
-
-@dataclass
-class Circle:
-    """Some nodes that know each other, each with accounts, and what their files say."""
-
-    nodes: list[NodeUnderTest]
-    held: list[list[Row]]
-
-    def allow(self, **limits: int) -> None:
-        for node in self.nodes:
-            others = [other.agency for other in self.nodes if other is not node]
-            told = [figure_rules(one, way, **limits) for one in others for way in ("incoming", "outgoing")]
-            node.write_rules(*told)
-
-    def ask(self, *more: object, count: int = 3) -> Outcome:
-        asks, *others = self.nodes[:count]
-        mandate = asks.home.with_name("mandate.toml")
-        whom = ("--with", ",".join(node.agency for node in others), "--data-set", "accounts", "--ask", "accounts")
-        return asks.accord("query", "totals", *whom, "--kind", "iban", "--mandate", mandate, "--yes", *more)
-
-    def told(self, *more: object, count: int = 3) -> dict[str, Any]:
-        outcome = self.ask(*more, "--json", count=count)
-        assert outcome.code == 0, outcome.err
-        result: dict[str, Any] = outcome.json
-        return result
-
-
-def expected(held: list[list[Row]], category: str) -> dict[str, tuple[int, int, Decimal]]:
-    """Per category: agencies that contribute, their accounts, and what moved; of who has too few, nothing."""
-    found: dict[str, tuple[int, int, Decimal]] = defaultdict(lambda: (0, 0, Decimal()))
-    for rows in held:
-        moved: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-        for row in rows:
-            if row.currency == "EUR":
-                moved[getattr(row, category)][row.account] += row.amount
-        for name, by in moved.items():
-            if len(by) >= LEAST:
-                agencies, accounts, money = found[name]
-                found[name] = agencies + 1, accounts + len(by), money + sum(by.values())
-    return found
-
-
-def as_told(result: dict[str, Any]) -> dict[str, tuple[int, int, Decimal]]:
-    return {f["category"]: (f["contributors"], f["count"], Decimal(f["amount"] or 0)) for f in result["figures"]}
 
 
 @pytest.fixture(scope="module")
-def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
-    folder = tmp_path_factory.mktemp("circle")
-    nodes = [make_node(folder / name, name) for name in NAMES]
-    introduce(*nodes)
-    held = hold_accounts(tmp_path_factory.mktemp("accounts"), nodes, SIZE, OVERLAP)
-    with ExitStack() as stack:
-        for node in nodes:
-            stack.callback(node.stop)
-            node.serve()
-        yield Circle(nodes, held)
+def circle(tmp_path_factory: pytest.TempPathFactory, logarithms: Path) -> Iterator[Circle]:
+    circle = make_circle(tmp_path_factory.mktemp("circle"), NAMES, SIZE, OVERLAP, logarithms)
+    with served(circle):
+        yield circle
 
 
 def quarter(number: int) -> tuple[str, ...]:
     """A condition on dates. Each test asks about its own: an overlapping total would be refused."""
     first, last = 3 * number - 2, 3 * number
     return ("--where", f"date>=2025-{first:02}-01", "--where", f"date<=2025-{last:02}-28")
-
-
-def by(column: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    return ("--by", column, *(part for word in words for part in ("--category", word)))
 
 
 def of_quarter(held: list[list[Row]], number: int) -> list[list[Row]]:
@@ -149,11 +85,6 @@ def test_a_second_question_that_could_isolate_somebody_is_refused(circle: Circle
     assert [f["contributors"] for f in again["figures"]] == [3, 3]
     more = circle.ask(*asked, "--json", count=4)
     assert (more.code, more.error["code"]) == (ExitCode.REFUSED_BY_OWN_RULES, "overlapping-total")
-
-
-def told_in(node: NodeUnderTest, event: str) -> set[str]:
-    """The sessions of totals with such a row in a node's ledger."""
-    return {row["session"] for row in node.ledger() if (row.get("query"), row["event"]) == ("totals", event)}
 
 
 def test_the_books_of_all_agree(circle: Circle) -> None:
