@@ -24,6 +24,7 @@ from nodes.registry import Snapshot
 from nodes.spool import Spools
 from nodes.state import FigureCost
 from nodes.totals.answering import TotalsSession
+from nodes.totals.cells import sealing
 from protocol.effects import Admit, Adopt, Charge, Merge, ReadCells, ReadRelease, ReadValues
 from protocol.errors import Reason
 from protocol.host_answers import Admission, OwnCells, Rejection, Values
@@ -73,7 +74,8 @@ class ResponderHost(CaseFile):
                 raise
             told = error.reason if error.reason in _TOLD else Reason.POLICY
             return self._refuse(told, error)
-        self.elements = sum(admission.sizes) + sum(entry.size for entry in envelope.lists)
+        self.partner_elements = sealing(envelope)
+        self.elements = sum(admission.sizes) + sum(entry.size for entry in envelope.lists) + self.partner_elements
         self.check_room()
         self.record_decision(None, sizes=admission.sizes)
         return admission

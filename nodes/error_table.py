@@ -92,6 +92,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "unknown-backend": "Unset ACCORD_BACKEND, or name one that `accord doctor` lists.",
         "profile-mismatch": "Bring both nodes to versions with the same identifier profile.",
         "plot-missing": "Install accord with the extra `plot`, or ask without --plot: --json has the figures.",
+        "scheme-missing": "Install accord with the extra `paillier`, or ask with --scheme elgamal.",
         "reader-missing": "Install accord with the extra `parquet`, or export the records as CSV.",
         "snapshot-format-outdated": "Import the data set again; this version stores it in another form.",
         "snapshot-profile-outdated": "Import the data set again: its identifiers follow an older profile.",

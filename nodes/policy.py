@@ -41,9 +41,14 @@ MAX_PERIOD_DAYS: Final = 366  # how long the state remembers what was told
 MAX_PERIOD_EPSILON_MILLIS: Final = 100_000_000
 
 
-def asked_as(envelope: Envelope) -> str:
+def called(query: str, variant: str) -> str:
     """What a question is called in rules and ledgers: by its query, and some variants by a name of their own."""
-    return _NAMED.get((envelope.query, envelope.variant), envelope.query)
+    return _NAMED.get((query, variant), query)
+
+
+def asked_as(envelope: Envelope) -> str:
+    """See `called`."""
+    return called(envelope.query, envelope.variant)
 
 
 class Direction(StrEnum):

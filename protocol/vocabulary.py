@@ -40,6 +40,23 @@ class Variant(StrEnum):
     PAILLIER = "paillier"  # a session; of a total, the requester's alone
 
 
+class Scheme(StrEnum):
+    """How the figures of a total are encrypted, by names for operators; an envelope says it by its variant."""
+
+    ELGAMAL = "elgamal"
+    PAILLIER = "paillier"
+
+    @classmethod
+    def of(cls, variant: str) -> Scheme:
+        """The scheme of a total of this variant."""
+        return cls.PAILLIER if variant == Variant.PAILLIER else cls.ELGAMAL
+
+    @property
+    def variant(self) -> Variant:
+        """What an envelope says."""
+        return Variant.PAILLIER if self is Scheme.PAILLIER else Variant.FRESH_KEYS
+
+
 class Reveals(StrEnum):
     """What the answer tells the recipients. An enum, never a boolean."""
 

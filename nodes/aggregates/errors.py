@@ -18,3 +18,10 @@ class OverlappingTotalError(NodeError):
 
     code = "overlapping-total"
     reason = Reason.POLICY
+
+
+class SchemeMissingError(NodeError):
+    """A total under a scheme that an extra brings, which is not installed here."""
+
+    code = "scheme-missing"
+    reason = Reason.UNSUPPORTED

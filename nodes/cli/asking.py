@@ -38,7 +38,7 @@ _AFTER_REFUSAL: Final = {
     Reason.REALM: "One node is for exercises, the other for casework. They never answer each other.",
     Reason.PROFILE: "The nodes canonicalize identifiers by different profiles. Bring both to the same version.",
     Reason.OUTDATED: "Run `accord epoch sync`. If that is refused too, the epoch ended: close it and fetch another.",
-    Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions.",
+    Reason.UNSUPPORTED: "The partner's node does not answer this kind of question. Compare versions and extras.",
     Reason.SHUTTING_DOWN: "The partner's node is being stopped. Ask again when it is back.",
 }
 

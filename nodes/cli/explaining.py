@@ -89,6 +89,7 @@ def totals_facts(explanation: TotalsExplanation) -> dict[str, object]:
         "agencies": ", ".join(f"{agency} ({data_set})" for agency, data_set in request.invited),
         "legal basis": f"{basis.instrument}, {basis.reference}; case {basis.case_reference}, purpose {basis.purpose}",
         "figures": f"{described(request.aggregate, Query.TOTALS)}; at most {request.most:,} identifiers of a kind each",
+        "scheme": request.scheme.value,
         "sums are told to": "all agencies" if request.to_all else "this node alone",
         "own rules": "; ".join(
             f"{agency}: {'allowed by ' + d.rule_id if d.allowed else f'refused: {d}'}"

@@ -28,6 +28,7 @@ from nodes.home import Home
 from nodes.mandate import Mandate
 from protocol.errors import RefusedError
 from protocol.messages import Aggregate
+from protocol.vocabulary import Scheme
 
 DEFAULT_MOST: Final = 100_000
 
@@ -56,6 +57,13 @@ DEFAULT_MOST: Final = 100_000
     help="Identifiers of a kind that one agency may hold; who holds more does not take part.",
 )
 @click.option("--to-all", is_flag=True, help="All agencies learn the sums, as they learn the counts.")
+@click.option(
+    "--scheme",
+    type=click.Choice([scheme.value for scheme in Scheme]),
+    default=Scheme.ELGAMAL.value,
+    show_default=True,
+    help="How figures are encrypted. Under paillier (an extra) nothing proves that they keep within their bounds.",
+)
 @figure_options
 @click.pass_obj
 def totals(
@@ -72,6 +80,7 @@ def totals(
     unit: str | None,
     most: int,
     to_all: bool,
+    scheme: str,
     conditions: tuple[str, ...],
     per_person: int,
     minimum: int,
@@ -101,7 +110,7 @@ def totals(
     text, parsed = check_options(kinds, mandate, output)
     if plot is not None:
         check_plot(plot)
-    order = TotalsOrder(_invited(named, asked), data_set, kinds, most, to_all, text, aggregate)
+    order = TotalsOrder(_invited(named, asked), data_set, kinds, most, to_all, text, aggregate, Scheme(scheme))
     if not _confirmed(home, order, parsed, only_explain=only_explain, yes=yes, as_json=as_json):
         return
     try:
@@ -133,8 +142,9 @@ def _confirmed(
         explaining.require_terminal()
     node = LocalNode.load(home)
     request = TotalsRequest(
-        order.invited, order.data_set, order.kinds, order.most, mandate, node.operator.id, order.aggregate, order.to_all
-    )
+        order.invited, order.data_set, order.kinds, order.most, mandate, node.operator.id, order.aggregate,
+        order.to_all, order.scheme,
+    )  # fmt: skip
     explanation = explain_totals(home, node.config, node.identity, request, now_ms())
     if not only_explain:
         explaining.confirm_totals(explanation)

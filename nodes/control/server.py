@@ -184,6 +184,7 @@ class ControlServer:
             request[_OPERATOR].id,
             order.aggregate,
             order.to_all,
+            order.scheme,
         )
         return await self._run(request, TotalsQuery(self._node, asked))
 

@@ -15,7 +15,7 @@ from nodes.errors import NodeError
 from nodes.fields import NAME, Fields, parse_json
 from protocol.errors import ProtocolError
 from protocol.messages import EPOCH_ID, MAX_PARTICIPANTS, Aggregate, Filter
-from protocol.vocabulary import REVEALED, Comparison, Query, Reveals
+from protocol.vocabulary import REVEALED, Comparison, Query, Reveals, Scheme
 from psi import PsiError
 
 STATUS_PATH: Final = "/v1/status"
@@ -112,6 +112,7 @@ class TotalsOrder:
     to_all: bool
     mandate: str
     aggregate: Aggregate
+    scheme: Scheme
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -122,6 +123,7 @@ class TotalsOrder:
             "recipients": _RECIPIENTS[self.to_all],
             "mandate": self.mandate,
             "aggregate": _aggregate_json(self.aggregate),
+            "scheme": self.scheme.value,
         }
 
     @classmethod
@@ -140,6 +142,7 @@ class TotalsOrder:
                 to_all=fields.choice("recipients", _RECIPIENTS) == _RECIPIENTS[True],
                 mandate=fields.lines("mandate", max_bytes=MAX_REQUEST_BYTES),
                 aggregate=_aggregate(fields.table("aggregate")),
+                scheme=Scheme(fields.choice("scheme", list(Scheme))),
             )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from nodes.aggregates.errors import SchemeMissingError
 from nodes.aggregates.reading import AggregateReader, check_asked
 from nodes.aggregates.terms import as_asked, budget_of, cost_of, described, limits_of, own_terms
 from nodes.asking import new_question
@@ -14,18 +15,19 @@ from nodes.errors import NodeError, QuestionError, StorageError
 from nodes.ledger import Event
 from nodes.mandate import Mandate
 from nodes.node import Node, fresh_secrets, peer
-from nodes.policy import AggregateLimits, Direction, Facts, Obligations
+from nodes.policy import AggregateLimits, Direction, Facts, Obligations, called
 from nodes.registry import Snapshot
 from nodes.state import FigureCost
-from nodes.totals.cells import cells_of, check_declared, read_cells
+from nodes.totals.cells import cells_of, check_declared, read_cells, sealing
 from nodes.totals.memory import check_overlap
 from protocol.effects import Admit, Charge, Evidence, ReadCells
 from protocol.handshake import MIN_CIRCLE
 from protocol.host_answers import Admission, OwnCells, Rejection
 from protocol.identifiers import KINDS
 from protocol.messages import MAX_LISTS, MAX_PARTICIPANTS, Aggregate, List, PacketType
-from protocol.totals import Invited, TotalsRequester
-from protocol.vocabulary import Query, Reveals
+from protocol.totals import REQUESTERS, Coordinator, Invited
+from protocol.vocabulary import Query, Reveals, Scheme
+from psi import paillier
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class TotalsRequest:
         most: identifiers of a kind that one participant may hold at most.
         operator: id from accord.toml.
         to_all: whether all participants learn the values.
+        scheme: under which figures are encrypted.
     """
 
     invited: tuple[tuple[str, str], ...]
@@ -49,6 +52,12 @@ class TotalsRequest:
     operator: str
     aggregate: Aggregate
     to_all: bool = False
+    scheme: Scheme = Scheme.ELGAMAL
+
+    @property
+    def query(self) -> str:
+        """What rules and ledgers call it."""
+        return called(Query.TOTALS, self.scheme.variant)
 
     @property
     def agencies(self) -> tuple[str, ...]:
@@ -71,7 +80,7 @@ class TotalsRequest:
         return Facts(
             direction=Direction.OUTGOING,
             partner=agency,
-            query=Query.TOTALS.value,
+            query=self.query,
             reveals=Reveals.TOTALS.value,
             data_set=data_set,
             lists=tuple((entry.kind, entry.size) for entry in lists),
@@ -82,7 +91,13 @@ class TotalsRequest:
 
 
 def check_request(request: TotalsRequest, kinds: tuple[str, ...]) -> None:
-    """See that partners can answer a question. Raises QuestionError, AggregateError, RangeError."""
+    """See that partners can answer a question, and this node ask it.
+
+    Raises:
+        SchemeMissingError, QuestionError, AggregateError, RangeError.
+    """
+    if request.scheme is Scheme.PAILLIER and not paillier.available():
+        raise SchemeMissingError("expected the extra `paillier` for a total under Paillier, which is not installed")
     partners = len(request.invited)
     if not MIN_CIRCLE <= partners + 1 <= MAX_PARTICIPANTS or len(set(request.agencies)) != partners:
         least, most = MIN_CIRCLE - 1, MAX_PARTICIPANTS - 1
@@ -105,17 +120,18 @@ class TotalsHost(CaseFile):
         self.know_basis(
             request.operator,
             request.mandate.legal_basis,
-            query=Query.TOTALS.value,
+            query=request.query,
             reveals=Reveals.TOTALS.value,
             data_set=request.data_set,
         )
 
-    def prepare(self) -> TotalsRequester:
+    def prepare(self) -> Coordinator:
         """Check the mandate, own rules for each partner, what was told before; set budget aside; make the session.
 
         Raises:
-            MandateTimeError, QuestionError, AggregateError, RefusedByRulesError, OverlappingTotalError, BudgetError,
-            PartnerUnknownError, PartnerInactiveError: not to be asked. Any error of registry, state or ledger.
+            MandateTimeError, QuestionError, AggregateError, SchemeMissingError, RefusedByRulesError, BudgetError,
+            OverlappingTotalError, PartnerUnknownError, PartnerInactiveError: not to be asked. Any error of registry,
+            state or ledger.
         """
         try:
             return self._prepare()
@@ -124,7 +140,7 @@ class TotalsHost(CaseFile):
             self.record_decision(error)
             raise
 
-    def _prepare(self) -> TotalsRequester:
+    def _prepare(self) -> Coordinator:
         node, request, now_ms = self.node, self.request, self.node.now_ms()
         request.mandate.check_time(now_ms)
         self.snapshot = snapshot = node.registry.open(request.data_set)
@@ -148,7 +164,7 @@ class TotalsHost(CaseFile):
         )
         terms = own_terms(self.aggregate, limits)
         invited = [Invited(peer(node.book.by_agency(agency)), asked) for agency, asked in request.invited]
-        session = TotalsRequester(
+        session = REQUESTERS[request.scheme](
             question,
             node.local,
             fresh_secrets(),
@@ -158,6 +174,8 @@ class TotalsHost(CaseFile):
             terms,
             to_all=request.to_all,
         )
+        self.partner_elements = sealing(session.envelope)
+        self.elements += self.partner_elements
         check_declared(snapshot, lists)
         self._reader = AggregateReader(snapshot, kinds, self.aggregate)
         check_overlap(node.state, session.envelope, self.facts.snapshot, terms, limits.period_days, now_ms)

@@ -20,7 +20,7 @@ from nodes.totals.asking import TotalsRequest, check_request, strictest
 from nodes.totals.cells import check_declared
 from protocol.disclosure import DISCLOSURES, Disclosure
 from protocol.messages import List, Terms
-from protocol.vocabulary import Query, Reveals, Variant
+from protocol.vocabulary import Query, Reveals
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class TotalsExplanation:
     @property
     def disclosure(self) -> Disclosure:
         """Who learns what."""
-        return DISCLOSURES[Variant.FRESH_KEYS, Reveals.TOTALS]
+        return DISCLOSURES[self.request.scheme.variant, Reveals.TOTALS]
 
     def enforce(self) -> None:
         """Raises RefusedByRulesError or BudgetError where this node would not send the question."""
@@ -57,7 +57,8 @@ class TotalsExplanation:
         """Return everything, for programs."""
         request = self.request
         return {
-            "query": Query.TOTALS.value,
+            "query": request.query,
+            "scheme": request.scheme.value,
             "invited": [{"partner": agency, "asked": asked} for agency, asked in request.invited],
             "data_set": request.data_set,
             "snapshot": self.snapshot,
@@ -84,8 +85,8 @@ def explain_totals(
     """Find out all of it. Nothing is sent, reserved or written. Totals answered before are for the node to compare.
 
     Raises:
-        MandateTimeError, QuestionError, AggregateError, PartnerUnknownError, PartnerInactiveError: not to be asked. Any
-            error of registry, state or partner book.
+        MandateTimeError, QuestionError, AggregateError, SchemeMissingError, PartnerUnknownError, PartnerInactiveError:
+            not to be asked. Any error of registry, state or partner book.
     """
     request.mandate.check_time(now_ms)
     book = PartnerBook(home, config)

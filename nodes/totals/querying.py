@@ -17,7 +17,7 @@ from nodes.totals.results import write_totals
 from nodes.totals.star import StarRunner
 from protocol.errors import CancelledError, ConnectionLostError
 from protocol.results import Totals
-from protocol.totals import TotalsRequester
+from protocol.totals import Coordinator
 from protocol.vocabulary import Role
 
 
@@ -27,7 +27,7 @@ class TotalsQuery(Drive):
     def __init__(self, node: Node, request: TotalsRequest) -> None:
         super().__init__(node)
         self._request = request
-        self._session: TotalsRequester | None = None
+        self._session: Coordinator | None = None
 
     def moment(self) -> Moment:
         """Return how far it has come, and whom it waits for."""
@@ -56,7 +56,7 @@ class TotalsQuery(Drive):
         finally:
             await node.executor.storage(host.close)
 
-    async def _converse(self, session: TotalsRequester, host: TotalsHost) -> Outcome:
+    async def _converse(self, session: Coordinator, host: TotalsHost) -> Outcome:
         node = self._node
         async with AsyncExitStack() as stack:
             links: dict[str, Channel] = {}

@@ -16,6 +16,7 @@ from protocol import codec
 from protocol.aggregate.terms import asked_aggregate, sensitivities
 from protocol.messages import Aggregate, Envelope, Packet, PacketType, Terms
 from protocol.results import Total, Totals
+from protocol.vocabulary import Scheme
 
 NOTICE: Final = "Figures, not findings: what all participants contributed, each from its own records."
 DEVIATIONS: Final = 1.96  # of a sum of noises, in which 95 of 100 lie; exact for many of them, near for few
@@ -38,6 +39,7 @@ def write_totals(host: CaseFile, answer: Totals, outcome: Outcome, session_id: s
             for agency, terms in answer.terms
         ],
         "recipients": list(envelope.recipients),
+        "scheme": Scheme.of(envelope.variant).value,
         "aggregate": asdict(aggregate),
         "most": {entry.kind: entry.size for entry in envelope.lists},
         "noise": interval(aggregate, (terms for _, terms in answer.terms)),

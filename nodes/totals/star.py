@@ -20,7 +20,7 @@ from nodes.spool import Spools
 from protocol.effects import Send, SendTo
 from protocol.errors import ConnectionLostError
 from protocol.events import LinkEnded, ReceivedFrom
-from protocol.totals import TotalsRequester
+from protocol.totals import Coordinator
 
 log = logging.getLogger("accord.session")
 
@@ -46,7 +46,7 @@ class StarRunner(Runner):
 
     def __init__(
         self,
-        session: TotalsRequester,
+        session: Coordinator,
         links: Mapping[str, Channel],
         host: Host,
         executor: Executor,

@@ -8,15 +8,14 @@ stages, and only where every participant agrees to it.
 from __future__ import annotations
 
 from protocol.totals.contributor import PaillierContributor, TotalsContributor
-from protocol.totals.requester import Coordinator, Invited, PaillierRequester, TotalsRequester
-from protocol.totals.schemes import Scheme
+from protocol.totals.requester import REQUESTERS, Coordinator, Invited, PaillierRequester, TotalsRequester
 
 __all__ = [
+    "REQUESTERS",
     "Coordinator",
     "Invited",
     "PaillierContributor",
     "PaillierRequester",
-    "Scheme",
     "TotalsContributor",
     "TotalsRequester",
 ]

@@ -6,10 +6,11 @@ on, and what it has heard is compared before anything is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
 
 from protocol.aggregate.terms import check_aggregate, check_terms
 from protocol.codec import encode_packet
@@ -34,7 +35,7 @@ from protocol.totals.paillier import Paillier
 from protocol.totals.plan import Plan, Stage
 from protocol.totals.rounds import Round
 from protocol.transcript import digest
-from protocol.vocabulary import Query, Role, Variant
+from protocol.vocabulary import Query, Role, Scheme, Variant
 from psi import PsiError
 
 
@@ -206,6 +207,11 @@ class PaillierRequester(Paillier, Coordinator):
     """A requester that holds the key. Only where `psi.paillier.available()`."""
 
     speaks = (Query.TOTALS, Variant.PAILLIER)
+
+
+REQUESTERS: Final[Mapping[Scheme, type[Coordinator]]] = MappingProxyType(
+    {Scheme.ELGAMAL: TotalsRequester, Scheme.PAILLIER: PaillierRequester}
+)
 
 
 def check_participants_accept(accept: Accept, sender: str, envelope_digest: bytes, envelope: Envelope) -> None:

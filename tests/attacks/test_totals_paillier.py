@@ -22,7 +22,7 @@ from protocol import effects as fx
 from protocol.errors import ParticipantError
 from protocol.host_answers import OwnCells
 from protocol.messages import Contribution, Decryption, Key, Message, Open, Packet, PacketType, Shares
-from protocol.totals import PaillierContributor, PaillierRequester, Scheme, TotalsContributor
+from protocol.totals import PaillierContributor, PaillierRequester, TotalsContributor
 from protocol.totals import paillier_jobs as jobs
 from protocol.totals.plan import Stage
 from psi import paillier
@@ -431,7 +431,7 @@ def test_outside_contributors_that_are_none_open_a_cell_of_one() -> None:
     played = Ring.of(
         [none, none, CELLS, none],
         summing(CATEGORIES),
-        requester=Scheme.PAILLIER.requester,
+        requester=PaillierRequester,
         contributor=contributing(3, 3, 0, 0, 0, 0),
     ).run()
     assert played.requester.totals == [(4, 4, 3), (4, 6, -2)]
