@@ -25,10 +25,10 @@ from nodes.spool import Spools
 from nodes.state import FigureCost
 from nodes.totals.answering import TotalsSession
 from nodes.totals.cells import sealing
-from protocol.effects import Admit, Adopt, Charge, Merge, ReadCells, ReadRelease, ReadValues
+from protocol.effects import Admit, Adopt, Charge, Evidence, Merge, ReadCells, ReadRelease, ReadValues
 from protocol.errors import Reason
 from protocol.host_answers import Admission, OwnCells, Rejection, Values
-from protocol.messages import Envelope
+from protocol.messages import Envelope, PacketType
 from protocol.vocabulary import Query, Variant
 
 _TOLD: Final = frozenset(  # depend on the partner alone, or on an epoch whose terms it has
@@ -157,6 +157,12 @@ class ResponderHost(CaseFile):
         else:
             self.record_decision(truth)
         return Rejection(told)
+
+    def keep(self, effect: Evidence) -> None:
+        """What a count or a sum tells is in the ledger, with the requester's checkpoint, before it leaves."""
+        super().keep(effect)
+        if effect.type is PacketType.CELLS:
+            self.record(Event.CHECKPOINT)
 
     def charge(self, effect: Charge) -> None:
         """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""

@@ -1,4 +1,4 @@
-"""The responder's side of a count or a sum, over all lists: send the targets; take in, verify, compare."""
+"""The responder's side of a count or a sum, over all lists: send the targets, once paid; take in, verify, compare."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class Answering:
         self._when_matched = matched
         self._hashes = [hashlib.sha512() for _ in plan.asked_sizes]
         self._found: dict[int, bytes] = {}
+        self._parts_to_come = 2
 
     def begin(self, ctx: bytes, own_sizes: Sequence[int], public_keys: Sequence[bytes], joint_key: bytes) -> None:
         """Start.
@@ -89,10 +90,20 @@ class Answering:
     def _sort(self, number: int) -> None:
         """Sorted, so that the order tells nothing of the own snapshot's."""
         if number == len(self._sizes):
-            in_turn(frames(self._sizes, self._plan.row_bytes), self._send, partial(self._match, 0))
+            self._part_is_done()
             return
         sort = partial(Sort, spool=("targets", number), row_bytes=self._plan.row_bytes)
         self._drive.do(sort, lambda _: self._sort(number + 1))
+
+    def charged(self) -> None:
+        """What is asked is charged: targets, which depend on own records, may leave."""
+        self._part_is_done()
+
+    def _part_is_done(self) -> None:
+        """Sorted, and charged: send, and not before."""
+        self._parts_to_come -= 1
+        if not self._parts_to_come:
+            in_turn(frames(self._sizes, self._plan.row_bytes), self._send, partial(self._match, 0))
 
     def _send(self, span: Span, done: Callable[[], None]) -> None:
         def send(rows: bytes) -> None:

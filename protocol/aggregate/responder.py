@@ -38,6 +38,7 @@ class AggregateResponder(Responder):
 
         Noise is drawn first: the time that it takes depends on it, and nobody is waiting yet.
         """
+        self._charged = False
         self._checkpointed = False
         self._matched: tuple[bytes, ...] = ()
         self._noise: tuple[tuple[int, ...], ...] = ()
@@ -50,7 +51,23 @@ class AggregateResponder(Responder):
             self.terms.epsilon_millis,
         )
         self.do(partial(Compute, job=job), self._on_noise)
+        self.do(self._charge, self._on_charged)
         self._answering.begin(self._agreed().ctx, self._own_sizes, masks, joint_key)
+
+    def _charge(self, token: int) -> Charge:
+        """Durably, before anything that depends on own records leaves: whatever comes of it, and told or suppressed."""
+        return Charge(
+            token,
+            sum(self._plan.asked_sizes),
+            self._agreed().ctx,
+            self._plan.spent_millis(self.terms),
+            0 if self.terms.epsilon_millis else 1,
+        )
+
+    def _on_charged(self, _: None) -> None:
+        self._charged = True
+        self._answering.charged()
+        self._proceed()
 
     def _on_noise(self, noise: tuple[tuple[int, ...], ...]) -> None:
         self._noise = noise
@@ -71,18 +88,10 @@ class AggregateResponder(Responder):
         self._proceed()
 
     def _proceed(self) -> None:
-        """All is proved and signed: charge, durably, and only then count. What is suppressed is charged too."""
-        if not (self._checkpointed and self._matched and self._noise):
-            return
-        self._shared = sum(len(numbers) // ROW_NUMBER_BYTES for numbers in self._matched)
-        charge = partial(
-            Charge,
-            elements=sum(self._plan.asked_sizes),
-            ctx=self._agreed().ctx,
-            epsilon_millis=self._plan.spent_millis(self.terms),
-            exact=0 if self.terms.epsilon_millis else 1,
-        )
-        self.do(charge, lambda _: self._count())
+        """All is charged, proved and signed: count, and not before."""
+        if self._charged and self._checkpointed and self._matched and self._noise:
+            self._shared = sum(len(numbers) // ROW_NUMBER_BYTES for numbers in self._matched)
+            self._count()
 
     def _count(self) -> None:
         """Find the exact count of each category, then `_decide`."""

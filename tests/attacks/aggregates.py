@@ -101,6 +101,7 @@ def with_row(data: bytes, place: int, row: bytes) -> bytes:
 
 
 def nothing_told(simulation: Simulation) -> bool:
-    """The requester got no figure, no sum and no cell."""
-    told = {PacketType.SUMS, PacketType.CELLS}
-    return not told & set(simulation.responder.sent) and not any("charge" in act for act in simulation.responder.acts)
+    """The requester got no figure, no sum and no cell; and has paid if it got a target."""
+    sent, acts = set(simulation.responder.sent), simulation.responder.acts
+    paid = any(act.startswith("charge") for act in acts)
+    return not {PacketType.SUMS, PacketType.CELLS} & sent and (paid or PacketType.TARGETS not in sent)

@@ -198,7 +198,10 @@ def test_a_suppressed_answer_costs_what_any_other_does(books: Books) -> None:
     before = len(books.rows("disclosure"))
     told = books.told("count")
     assert told["figures"] == [{"category": "", "count": None}]
-    assert [(row["charged"], row["exact"]) for row in books.rows("disclosure")[before:]] == [(SIZE, 1)]
+    [paid] = books.rows("disclosure")[before:]
+    assert (paid["charged"], paid["exact"]) == (SIZE, 1)
+    steps = [row["event"] for row in books.pair.south.ledger() if row.get("session") == paid["session"]]
+    assert steps == ["request-received", "decision", "disclosure", "checkpoint", "completion"]
 
 
 def test_noise_costs_epsilon_for_each_figure_and_both_its_numbers(books: Books) -> None:

@@ -17,7 +17,7 @@ from protocol.counting import CountRequester
 from protocol.events import Completed, Event
 from protocol.handshake import Question
 from protocol.host_answers import Admission, Rejection, Values
-from protocol.messages import Aggregate, Terms
+from protocol.messages import Aggregate, PacketType, Terms
 from protocol.responders import AnyResponder
 from protocol.results import Disclosed, Figures
 from protocol.roles import Requester
@@ -61,6 +61,8 @@ class AggregateHost(Host):
                 return Completed(effect.token, Values(flags, amounts))
             case fx.Solve():
                 return solve(effect)
+            case fx.Send() if effect.type is PacketType.TARGETS:
+                assert self.acts[-1].startswith("charge"), "what depends on records leaves when it is paid"
             case fx.Charge():
                 self.acts.append(f"charge {effect.elements} epsilon {effect.epsilon_millis} exact {effect.exact}")
                 return Completed(effect.token)
