@@ -14,8 +14,10 @@ import resource
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -33,8 +35,9 @@ from protocol.messages import Aggregate, LegalBasis, List, Terms
 from protocol.responders import AnyResponder
 from protocol.results import Totals
 from protocol.session import Local, Peer, Secrets, Session
-from protocol.totals import Invited, TotalsRequester
-from protocol.vocabulary import Reveals
+from protocol.totals import REQUESTERS, Invited
+from protocol.vocabulary import Reveals, Scheme
+from psi import paillier
 from psi.discrete_log import Table
 
 SIZES: Final = ("3x50", "8x10", "8x50", "8x100", "8x200", "16x50", "32x50", "32x200")
@@ -115,7 +118,7 @@ class Participant:
         self.sent_bytes += len(packet)
 
 
-def circle(parties: int, categories: int, seed: int) -> dict[str, Participant]:
+def circle(parties: int, categories: int, seed: int, scheme: Scheme) -> dict[str, Participant]:
     """The participants, the requester first, with figures from the seed."""
     chance = random.Random(seed)
     names = [f"agency-{number:02}" for number in range(parties)]
@@ -142,7 +145,7 @@ def circle(parties: int, categories: int, seed: int) -> dict[str, Participant]:
 
     first, *others = names
     invited = [Invited(Peer(name, keys[name]), "cases") for name in others]
-    requester = TotalsRequester(question, *own(first), bytes(64), signers[first], invited, TERMS)
+    requester = REQUESTERS[scheme](question, *own(first), bytes(64), signers[first], invited, TERMS)
     members = {first: host(first, requester)}
     for name in others:
         members[name] = host(name, AnyResponder(*own(name), signers[name], Peer(first, keys[first])))
@@ -186,10 +189,11 @@ def check(members: dict[str, Participant]) -> None:
             raise BenchmarkError(f"cell {cell}: expected the sum of all contributions, got another")
 
 
-def measured(parties: int, categories: int, seed: int) -> dict[str, Any]:
+def measured(parties: int, categories: int, seed: int, scheme: Scheme) -> dict[str, Any]:
     """One run: what each participant spent."""
-    table()
-    members = circle(parties, categories, seed)
+    if scheme is Scheme.ELGAMAL:
+        table()
+    members = circle(parties, categories, seed, scheme)
     before = time.perf_counter()
     play(members)
     seconds = time.perf_counter() - before
@@ -197,6 +201,7 @@ def measured(parties: int, categories: int, seed: int) -> dict[str, Any]:
     hub, *others = members.values()
     steps = sorted({step for member in members.values() for step in member.cpu_seconds})
     return {
+        "scheme": scheme.value,
         "participants": parties,
         "categories": categories,
         "all_participants_wall_seconds": seconds,
@@ -213,6 +218,7 @@ def measured(parties: int, categories: int, seed: int) -> dict[str, Any]:
 def text(document: dict[str, Any]) -> str:
     """Return what a person reads of a result, as Markdown."""
     run = document["run"]
+    kept = " and the table of logarithms" if run["scheme"] == Scheme.ELGAMAL else ""
     steps = [
         (step, f"{median(seconds):.3f}", f"{max(seconds):.3f}") for step, seconds in run["cpu_seconds_by_step"].items()
     ]
@@ -221,12 +227,12 @@ def text(document: dict[str, Any]) -> str:
     each = median(run["contributor_sent_bytes"]) + median(run["contributor_received_bytes"])
     return "\n".join(
         (
-            f"# A total over {run['participants']} agencies and {run['categories']} categories\n",
+            f"# {run['participants']} agencies and {run['categories']} categories, under {run['scheme']}\n",
             results.headline(document),
             "CPU seconds of one participant, all threads\n",
             results.markdown({"step": "<", "median": ">", "most": ">"}, [*steps, total]),
             f"{moved / 2**20:.2f} MiB through the requester, {each / 2**20:.2f} MiB to and from a contributor; "
-            f"{run['peak_rss_bytes'] / 2**20:.0f} MiB of memory for all participants and the table of logarithms\n",
+            f"{run['peak_rss_bytes'] / 2**20:.0f} MiB of memory for all participants{kept}\n",
         )
     )
 
@@ -242,9 +248,7 @@ class Growth:
 
 
 MIB: Final = 2**20
-GROWTHS: Final = (
-    Growth("contribute, CPU seconds", "c", lambda run: median(run["cpu_seconds_by_step"]["Contribute"]), (0, 1)),
-    Growth("check ranges, CPU seconds", "n c", lambda run: median(run["cpu_seconds_by_step"]["CheckRanges"]), (1, 1)),
+MOVED: Final = (
     Growth(
         "to and from a contributor, MiB",
         "n c",
@@ -258,21 +262,45 @@ GROWTHS: Final = (
         (2, 1),
     ),
 )
+GROWTHS: Final = {
+    Scheme.ELGAMAL: (
+        Growth("contribute, CPU seconds", "c", lambda run: median(run["cpu_seconds_by_step"]["Contribute"]), (0, 1)),
+        Growth(
+            "check ranges, CPU seconds", "n c", lambda run: median(run["cpu_seconds_by_step"]["CheckRanges"]), (1, 1)
+        ),
+        *MOVED,
+    ),
+    Scheme.PAILLIER: (
+        Growth("encrypt, CPU seconds", "c", lambda run: median(run["cpu_seconds_by_step"]["Seal"]), (0, 1)),
+        Growth(
+            "check ciphertexts, CPU seconds",
+            "n c",
+            lambda run: median(run["cpu_seconds_by_step"]["CheckSealed"]),
+            (1, 1),
+        ),
+        *MOVED,
+    ),
+}
 
 
-def draw(folder: Path) -> list[Path]:
-    """Draw how each figure grows, beside what it should. Raises BenchmarkError without matplotlib or results."""
+def draw(folder: Path, scheme: Scheme) -> list[Path]:
+    """Draw how each figure of a scheme grows, beside what it should.
+
+    Raises:
+        BenchmarkError: no matplotlib, or results of fewer than two sizes.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
         raise BenchmarkError("expected matplotlib: install the extra `plot`") from None
     documents = [results.read(path) for path in sorted(folder.glob("totals-*.json"))]
+    documents = [document for document in documents if document["run"]["scheme"] == scheme]
     if len(documents) < 2:
         raise BenchmarkError(f"{folder.name}: expected results of two sizes or more, got {len(documents)}")
     mpl.rcParams |= {"svg.hashsalt": "accord", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
     figure = Figure(figsize=(9, 6), layout="constrained")
-    for axes, growth in zip(figure.subplots(2, 2).flat, GROWTHS, strict=True):
+    for axes, growth in zip(figure.subplots(2, 2).flat, GROWTHS[scheme], strict=True):
         runs = [document["run"] for document in documents]
         of_n, of_c = growth.powers
         laws = [run["participants"] ** of_n * run["categories"] ** of_c for run in runs]
@@ -288,26 +316,31 @@ def draw(folder: Path) -> list[Path]:
             axes.plot(*zip(*points, strict=True), "o", color=f"C{colour + 1}", markersize=4, label=f"n = {parties}")
         axes.legend(frameon=False, loc="lower right")
         axes.set(xscale="log", yscale="log", xlabel=f"{growth.expected}; the line is proportional", ylabel=growth.label)
-    figure.suptitle(
-        f"Totals over n participants and c categories. {results.headline(documents[0]).strip()}", fontsize=8
-    )
-    files = [folder / f"totals-growth.{kind}" for kind in ("png", "svg")]
+    title = f"Totals over n participants and c categories, under {scheme}. {results.headline(documents[0]).strip()}"
+    figure.suptitle(title, fontsize=8)
+    files = [folder / f"totals-growth{_suffix(scheme)}.{kind}" for kind in ("png", "svg")]
     figure.savefig(files[0], dpi=160)
     figure.savefig(files[1], metadata={"Date": None})
     return files
 
 
+def _suffix(scheme: Scheme) -> str:
+    return "" if scheme is Scheme.ELGAMAL else f"-{scheme}"
+
+
 def run(arguments: argparse.Namespace) -> str:
-    """Measure each size that has no result yet; return all tables."""
+    """Measure each size under each scheme that has no result yet; return all tables."""
     tables = []
     for size in arguments.sizes:
         parties, categories = map(int, size.split("x"))
-        path: Path = arguments.results / arguments.run / f"totals-{size}.json"
-        if not path.exists():
-            document = results.describe("totals", arguments)
-            document["run"] = measured(parties, categories, arguments.seed)
-            results.write(path, document, text(document))
-        tables.append(text(results.read(path)))
+        for scheme in map(Scheme, arguments.scheme):
+            path: Path = arguments.results / arguments.run / f"totals-{size}{_suffix(scheme)}.json"
+            if not path.exists():
+                document = results.describe("totals", arguments)
+                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:  # so that its memory is its own
+                    document["run"] = alone.submit(measured, parties, categories, arguments.seed, scheme).result()
+                results.write(path, document, text(document))
+            tables.append(text(results.read(path)))
     return "\n".join(tables)
 
 
@@ -315,14 +348,19 @@ def main() -> None:
     """Run from the command line."""
     parser = results.parser("Measure totals over several agencies.")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="participants x categories")
+    schemes = [scheme.value for scheme in Scheme]
+    parser.add_argument("--scheme", nargs="+", choices=schemes, default=schemes[:1], help="in the same run")
     parser.add_argument("--plot", action="store_true", help="then draw how it grows, from all sizes of this run")
     arguments = parser.parse_args()
+    if Scheme.PAILLIER in arguments.scheme and not paillier.available():
+        parser.error("--scheme paillier: the extra `paillier` is not installed")
     if arguments.smoke:
         arguments = argparse.Namespace(**vars(arguments) | {"sizes": ("3x2",)})
     with results.destination(arguments) as given:
         print(run(given))
         if arguments.plot:
-            draw(given.results / given.run)
+            for scheme in map(Scheme, given.scheme):
+                draw(given.results / given.run, scheme)
 
 
 if __name__ == "__main__":
