@@ -174,7 +174,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "source-realm-mismatch": "Import exercise data into an exercise node, real records into a production node.",
         "range-too-wide": "Ask with a coarser unit, a narrower range or shorter lists.",
         "bad-aggregate": "Name columns and values that records have; `accord query sum --help` lists them.",
-        "bad-question": "Correct the option that the message names; see `accord query intersect --help`.",
+        "bad-question": "Correct the option that the message names; the command with --help explains each.",
         "mandate-not-valid-now": "Obtain a mandate that covers today, or check this machine's clock.",
     },
     ("UNAUTHENTICATED", ExitCode.INPUT): {

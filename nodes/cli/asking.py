@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from nodes.cli.completion import complete_kinds, complete_partners
+from nodes.cli.options import FILE, adding, kinds_option, mandate_option, partner_option
 from nodes.cli.output import json_option
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import connect
@@ -49,41 +49,25 @@ def question_options(command: F) -> F:
     """Add the options that every question to one partner has. The command gets them as `partner`, `data_set`, `asked`,
     `kinds`, `mandate`, `output`, `only_explain`, `yes` and `as_json`.
     """
-    to_whom = click.option(
-        "--partner",
-        required=True,
-        metavar="ID",
-        shell_complete=complete_partners,
-        help="Agency to ask; see `accord partner list`.",
-    )
-    return to_whom(common_options(command))
+    own, theirs = "Own data set whose identifiers are looked for.", "The partner's data set."
+    return partner_option("Agency to ask")(common_options(own, theirs)(command))
 
 
-def common_options(command: F) -> F:
-    """Add the options that every question has: those of `question_options`, but for `partner`."""
+def common_options(own: str, theirs: str) -> Callable[[F], F]:
+    """Add the options that every question has: those of `question_options`, but for `partner`.
+
+    Args:
+        own, theirs: what --data-set and --ask name.
+    """
     options = (
-        click.option(
-            "--data-set", required=True, metavar="NAME", help="Own data set whose identifiers are looked for."
-        ),
-        click.option("--ask", "asked", required=True, metavar="NAME", help="The partner's data set."),
-        click.option(
-            "--kind",
-            "kinds",
-            multiple=True,
-            metavar="KIND",
-            shell_complete=complete_kinds,
-            help="Identifier kind, again for more. Default: all.",
-        ),
-        click.option(
-            "--mandate",
-            required=True,
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="File with the legal basis; docs/samples/mandate.toml explains it.",
-        ),
+        click.option("--data-set", required=True, metavar="NAME", help=own),
+        click.option("--ask", "asked", required=True, metavar="NAME", help=theirs),
+        kinds_option("default: all"),
+        mandate_option,
         click.option(
             "--output",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="File for the result instead of one in the node's results folder. Must not exist.",
+            type=FILE,
+            help="New file for the result.  [default: one in the node's results folder]",
         ),
         click.option("--explain", "only_explain", is_flag=True, help="Say what it would tell and cost; send nothing."),
         click.option(
@@ -91,9 +75,7 @@ def common_options(command: F) -> F:
         ),
         json_option,
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return adding(*options)
 
 
 def check_options(kinds: tuple[str, ...], mandate: Path, output: Path | None) -> tuple[str, Mandate]:

@@ -11,6 +11,7 @@ import click
 
 from nodes.backup import create_backup, restore_backup
 from nodes.cli.local import LocalNode, now_ms
+from nodes.cli.options import FILE
 from nodes.cli.output import json_option, print_facts, print_json
 from nodes.errors import PassphraseError, PassphraseFileError, UnreadableFileError
 from nodes.home import Home, read_private
@@ -18,7 +19,7 @@ from nodes.ledger import Entry, Event
 
 _PASSPHRASE = click.option(
     "--passphrase-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Private file (0600) whose first line is the passphrase; without it, you are asked.",
 )
 
@@ -32,7 +33,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", metavar="FILE", type=FILE)
 @_PASSPHRASE
 @json_option
 @click.pass_obj
@@ -50,7 +51,7 @@ def create(home: Home, target: Path, passphrase_file: Path | None, as_json: bool
 
 
 @command.command()
-@click.argument("source", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("source", metavar="FILE", type=FILE)
 @_PASSPHRASE
 @json_option
 @click.pass_obj

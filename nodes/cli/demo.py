@@ -71,7 +71,7 @@ max_share_percent = 100
 @click.command(short_help="Nodes on this machine answer real questions.")
 @click.option("--size", type=click.IntRange(1), default=20_000, show_default=True, help="Persons per agency.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same persons.")
-@click.option("--keep", is_flag=True, help="Keep the folder with both nodes.")
+@click.option("--keep", is_flag=True, help="Keep the folder with all nodes.")
 def command(size: int, seed: int, keep: bool) -> None:
     """Make synthetic agencies, let their nodes meet, ask, and compare the answers with the truth."""
     began = time.monotonic()

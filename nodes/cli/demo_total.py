@@ -71,7 +71,7 @@ class Circle:
             DemoError: a total that is not true, or one without the third agency.
         """
         asked = (
-            "--with", f"{self.south.agency},{self.third.agency}", "--data-set", DATA_SET, "--ask", DATA_SET,
+            "--with", self.south.agency, "--with", self.third.agency, "--data-set", DATA_SET, "--ask", DATA_SET,
             "--kind", "iban", "--per-person", 2, "--most", MOST, "--currency", CURRENCY, "--low", "-1000000",
             "--high", "1000000", "--by", "offence", *(part for word in OFFENCES for part in ("--category", word)),
             "--mandate", self.mandate, "--yes",

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from nodes.cli.asking import advise, ask
-from nodes.cli.completion import complete_kinds, complete_partners
 from nodes.cli.local import LocalNode, now_ms
+from nodes.cli.options import example, kinds_option, mandate_option, partner_option
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.cli.progress import ProgressLine
 from nodes.control.wire import SyncOrder
@@ -31,15 +31,6 @@ from protocol.errors import RefusedError
 from protocol.identifiers import KINDS
 from protocol.messages import Epoch
 
-_KINDS = click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    metavar="KIND",
-    shell_complete=complete_kinds,
-    help="Identifier kind, again for more.",
-)
-
 
 @click.group(short_help="Keep keys and indexes between questions.")
 def command() -> None:
@@ -51,16 +42,16 @@ def command() -> None:
     """
 
 
-@command.command("open")
-@click.option(
-    "--partner",
-    required=True,
-    metavar="ID",
-    shell_complete=complete_partners,
-    help="Agency that may ask; see `accord partner list`.",
+@command.command(
+    "open",
+    epilog=example(
+        "accord epoch open --partner fiu-north --data-set persons --kind passport --kind iban --until 2027-03-31 \\\n"
+        "    --max-elements 5000000 --max-per-query 10000"
+    ),
 )
+@partner_option("Agency that may ask")
 @click.option("--data-set", required=True, metavar="NAME", help="Own data set that it may ask about.")
-@_KINDS
+@kinds_option("required")
 @click.option(
     "--until",
     required=True,
@@ -189,22 +180,13 @@ def close(home: Home, epoch_id: str, as_json: bool) -> None:
         print_facts(facts)
 
 
-@command.command()
-@click.option(
-    "--partner",
-    required=True,
-    metavar="ID",
-    shell_complete=complete_partners,
-    help="Agency that opened it; see `accord partner list`.",
+@command.command(
+    epilog=example("accord epoch sync --partner customs-south --ask persons --kind passport --mandate mandate.toml")
 )
+@partner_option("Agency that opened it")
 @click.option("--ask", "asked", required=True, metavar="NAME", help="The partner's data set.")
-@_KINDS
-@click.option(
-    "--mandate",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the legal basis; docs/samples/mandate.toml explains it.",
-)
+@kinds_option("required the first time")
+@mandate_option
 @json_option
 @click.pass_obj
 def sync(home: Home, partner: str, asked: str, kinds: tuple[str, ...], mandate: Path, as_json: bool) -> None:

@@ -22,7 +22,9 @@ def command() -> None:
 @click.option("--size", type=click.IntRange(min=1), default=20_000, show_default=True, help="Persons per agency.")
 @click.option("--overlap", type=click.IntRange(min=0), help="Persons that every agency has.  [default: a tenth]")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same files.")
-@click.option("--agencies", type=click.IntRange(2, MAX_AGENCIES), default=2, show_default=True)
+@click.option(
+    "--agencies", type=click.IntRange(2, MAX_AGENCIES), default=2, show_default=True, help="How many agencies."
+)
 @json_option
 def generate_command(folder: Path, size: int, overlap: int | None, seed: int, agencies: int, as_json: bool) -> None:
     """Write records and mapping of each agency, and the truth, into FOLDER."""
@@ -64,7 +66,9 @@ def people_command(folder: Path, size: int, overlap: int | None, seed: int, as_j
 )
 @click.option("--overlap", type=click.IntRange(min=0), help="Accounts that every agency has.  [default: a tenth]")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same files.")
-@click.option("--agencies", type=click.IntRange(2, MAX_AGENCIES), default=2, show_default=True)
+@click.option(
+    "--agencies", type=click.IntRange(2, MAX_AGENCIES), default=2, show_default=True, help="How many agencies."
+)
 @json_option
 def accounts_command(folder: Path, size: int, overlap: int | None, seed: int, agencies: int, as_json: bool) -> None:
     """Write accounts of each agency with their transactions, and the totals over shared ones, into FOLDER."""

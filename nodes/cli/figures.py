@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from nodes.cli.asking import check_options, move, print_whole, put, question_options
+from nodes.cli.options import FILE, adding, example
 from nodes.cli.output import print_facts, print_table
 from nodes.cli.plot import SUPPRESSED, check_plot, draw
 from nodes.control.wire import QueryOrder
@@ -28,16 +29,20 @@ _EPSILON: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def figure_options(command: F) -> F:
-    """Add the options that all figures have: `conditions`, `per_person`, `minimum`, `epsilon` and `plot`."""
+def figure_options(whose: str) -> Callable[[F], F]:
+    """Add the options that all figures have: `conditions`, `per_person`, `minimum`, `epsilon` and `plot`.
+
+    Args:
+        whose: the records that are looked at.
+    """
     options = (
         click.option(
             "--where",
             "conditions",
             multiple=True,
             metavar="CONDITION",
-            help="Only the partner's records that fit, again for more: corridor=DEU-TUR,TUR-DEU; offence=fraud; "
-            "currency=EUR; date>=2026-01-31; amount<=999.99.",
+            help=f"Only {whose} that fit, again for more: corridor=DEU-TUR,TUR-DEU; offence=fraud; currency=EUR; "
+            "date>=2026-01-31; amount<=999.99.",
         ),
         click.option(
             "--per-person",
@@ -51,28 +56,64 @@ def figure_options(command: F) -> F:
             type=click.IntRange(1, 1_000_000_000),
             default=DEFAULT_MINIMUM,
             show_default=True,
-            help="Tell of no fewer persons, each with --per-person identifiers. The partner's own applies if larger.",
+            help="Tell of no fewer persons, each with --per-person identifiers. A data owner's own applies if larger.",
         ),
         click.option(
             "--epsilon",
             metavar="NUMBER",
             default="0",
-            help="Ask for noise, as 0.5: less is more of it. The partner may insist on some.  [default: none]",
+            help="Ask for noise, as 0.5: less is more of it. A data owner may insist on some.  [default: none]",
         ),
         click.option(
-            "--plot",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="Draw the figures into this new file, .png or .svg. Needs the extra `plot`.",
+            "--plot", type=FILE, help="Draw the figures into this new file, .png or .svg. Needs the extra `plot`."
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return adding(*options)
 
 
-@click.command("count")
+def sum_options(*, required: bool) -> Callable[[F], F]:
+    """Add the options that all sums have: `currency`, `category`, `categories`, `high`, `low` and `unit`.
+
+    Args:
+        required: False where without a currency there is a count.
+    """
+    options = (
+        click.option(
+            "--currency",
+            required=required,
+            metavar="CODE",
+            help="Sum amounts in this currency: EUR, by ISO 4217." + ("" if required else "  [default: only count]"),
+        ),
+        click.option("--by", "category", type=click.Choice(["corridor", "offence"]), help="Tell figures by category."),
+        click.option(
+            "--category", "categories", multiple=True, metavar="WORD", help="One of the categories; again for more."
+        ),
+        click.option(
+            "--high",
+            required=required,
+            metavar="AMOUNT",
+            help=("" if required else "Needed with --currency. ")
+            + "What one identifier adds in a category is cut off here; it also decides how much noise is needed.",
+        ),
+        click.option("--low", metavar="AMOUNT", help="And here; below zero, or 0.  [default: 0]"),
+        click.option(
+            "--unit",
+            metavar="AMOUNT",
+            help="Sum in units of so much, for large ranges.  [default: the smallest unit of the currency]",
+        ),
+    )
+    return adding(*options)
+
+
+@click.command(
+    "count",
+    epilog=example(
+        "accord query count --partner customs-south --data-set accounts --ask accounts --where offence=fraud \\\n"
+        "    --mandate mandate.toml"
+    ),
+)
 @question_options
-@figure_options
+@figure_options("the partner's records")
 @click.pass_obj
 def count(
     home: Home,
@@ -103,24 +144,16 @@ def count(
     _answer(home, order, parsed, output, plot, only_explain=only_explain, yes=yes, as_json=as_json)
 
 
-@click.command("sum")
+@click.command(
+    "sum",
+    epilog=example(
+        "accord query sum --partner customs-south --data-set accounts --ask accounts --currency EUR --high 50000 \\\n"
+        "    --by offence --category fraud --category corruption --mandate mandate.toml"
+    ),
+)
 @question_options
-@click.option("--currency", required=True, metavar="CODE", help="Sum amounts in this currency: EUR, by ISO 4217.")
-@click.option("--by", "category", type=click.Choice(["corridor", "offence"]), help="Tell sums by category.")
-@click.option("--category", "categories", multiple=True, metavar="WORD", help="One of the categories; again for more.")
-@click.option(
-    "--high",
-    required=True,
-    metavar="AMOUNT",
-    help="What one identifier adds in a category is cut off here; it also decides how much noise is needed.",
-)
-@click.option("--low", default="0", show_default=True, metavar="AMOUNT", help="And here; below zero, or 0.")
-@click.option(
-    "--unit",
-    metavar="AMOUNT",
-    help="Sum in units of so much, for large ranges.  [default: the smallest unit of the currency]",
-)
-@figure_options
+@sum_options(required=True)
+@figure_options("the partner's records")
 @click.pass_obj
 def sum_(
     home: Home,
@@ -132,7 +165,7 @@ def sum_(
     category: str | None,
     categories: tuple[str, ...],
     high: str,
-    low: str,
+    low: str | None,
     unit: str | None,
     conditions: tuple[str, ...],
     per_person: int,
@@ -169,12 +202,12 @@ def check_categories(category: str | None, categories: tuple[str, ...]) -> None:
         raise QuestionError("expected --by together with each --category to be told, got one without the other")
 
 
-def range_of(currency: str, low: str, high: str, unit: str | None) -> tuple[int, int, int]:
+def range_of(currency: str, low: str | None, high: str, unit: str | None) -> tuple[int, int, int]:
     """Read a unit, in minor units of the currency, and the range of one value, in units. Raises QuestionError."""
     minor = minor_units(unit, currency, "--unit") if unit is not None else 1
     if minor < 1:
         raise QuestionError("expected --unit above zero, got another")
-    return minor, in_units(low, currency, minor, "--low"), in_units(high, currency, minor, "--high")
+    return minor, in_units(low or "0", currency, minor, "--low"), in_units(high, currency, minor, "--high")
 
 
 def filters(conditions: tuple[str, ...], *, currency: str) -> tuple[Filter, ...]:

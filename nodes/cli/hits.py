@@ -16,6 +16,7 @@ import click
 
 from nodes.cli.completion import complete_partners
 from nodes.cli.local import LocalNode, now_ms
+from nodes.cli.options import FILE, example
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.errors import FollowUpError, HitNoteError, OutputExistsError
 from nodes.fields import MAX_FILE_BYTES, read_bounded
@@ -65,6 +66,7 @@ def _deciding(verdict: Verdict) -> Callable[[F], F]:
             click.option(
                 "--note",
                 type=click.File("rb"),
+                metavar="FILE",
                 help="File with a line in your own words, or - for stdin; a follow-up request will carry it.",
             ),
             click.option("--reason", required=True, type=click.Choice(list(codes)), help=f"Why. {meanings}."),
@@ -133,7 +135,7 @@ def show(home: Home, session: str, number: int, as_json: bool) -> None:
         print_table(("when", "decision", "reason", "by", "note", "ledger row"), rows)
 
 
-@command.command()
+@command.command(epilog=example("accord hits confirm 3f9a 1 4 --reason documents-agree"))
 @_deciding(Verdict.CONFIRMED)
 @click.pass_obj
 def confirm(
@@ -143,7 +145,7 @@ def confirm(
     _decide(home, session, numbers, reason, note, as_json)
 
 
-@command.command()
+@command.command(epilog=example("accord hits discard 3f9a 2 --reason other-subject"))
 @_deciding(Verdict.DISCARDED)
 @click.pass_obj
 def discard(
@@ -153,12 +155,10 @@ def discard(
     _decide(home, session, numbers, reason, note, as_json)
 
 
-@command.command()
+@command.command(epilog=example("accord hits export 3f9a 1 4 --output request.json"))
 @_SESSION
 @_NUMBERS
-@click.option(
-    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="New file for the request."
-)
+@click.option("--output", required=True, type=FILE, help="New file for the request.")
 @json_option
 @click.pass_obj
 def export(home: Home, session: str, numbers: tuple[int, ...], output: Path, as_json: bool) -> None:
@@ -186,7 +186,7 @@ def export(home: Home, session: str, numbers: tuple[int, ...], output: Path, as_
 
 
 @command.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @json_option
 @click.pass_obj
 def verify(home: Home, file: Path, as_json: bool) -> None:

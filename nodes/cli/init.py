@@ -10,6 +10,7 @@ import click
 
 from nodes.cli.errors import OptionError
 from nodes.cli.local import now_ms
+from nodes.cli.options import example
 from nodes.cli.output import json_option, print_facts, print_json
 from nodes.config import (
     AGENCY_ID,
@@ -32,9 +33,16 @@ _NO_RULES: Final = b"""\
 """
 
 
-@click.command(short_help="Make this agency's node: keys, certificate, configuration.")
-@click.option("--agency-id", required=True, help="Short name: a-z, 0-9 and '-'. Partners' rules and ledgers use it.")
-@click.option("--name", required=True, help="Name of the agency, for people.")
+@click.command(
+    short_help="Make this agency's node: keys, certificate, configuration.",
+    epilog=example(
+        'accord init --agency-id fiu-north --name "FIU North" --realm production --address node.north.example:7443'
+    ),
+)
+@click.option(
+    "--agency-id", required=True, metavar="ID", help="Short name: a-z, 0-9 and '-'. Partners' rules and ledgers use it."
+)
+@click.option("--name", required=True, metavar="TEXT", help="Name of the agency, for people.")
 @click.option("--realm", required=True, type=click.Choice(REALMS), help="Exercise and production never mix.")
 @click.option("--address", required=True, metavar="HOST:PORT", help="Where partners reach this node.")
 @click.option(

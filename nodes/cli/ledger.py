@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nodes.cli.completion import complete_partners
+from nodes.cli.options import FILE, example
 from nodes.cli.output import json_option, print_facts, print_json, print_table
 from nodes.errors import PartnerFileError
 from nodes.fields import read_bounded
@@ -37,9 +38,7 @@ class HexBytes(click.ParamType[bytes]):
         return data
 
 
-_FILE = click.option(
-    "--file", "copy", type=click.Path(dir_okay=False, path_type=Path), help="A copy; without it, this node's own."
-)
+_FILE = click.option("--file", "copy", type=FILE, help="A copy; without it, this node's own.")
 
 
 @click.group(short_help="Verify, show and export what this node did.")
@@ -47,12 +46,12 @@ def command() -> None:
     """Verify, show and export the ledger: who asked whom what, when, why, and what left this node."""
 
 
-@command.command()
+@command.command(epilog=example("accord ledger verify --file ledger-copy.db --partner-file customs-south.partner"))
 @_FILE
 @click.option("--public-key", type=HexBytes(32), help="The agency's signing key; without it, this node's own.")
 @click.option(
     "--partner-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The agency's partner file, in place of its key: compare the fingerprint that is shown.",
 )
 @click.option("--expect-head", type=HexBytes(HASH_BYTES), help="A head noted earlier, which must still be there.")
@@ -100,9 +99,14 @@ def verify(
 
 @command.command()
 @_FILE
-@click.option("--event", type=click.Choice([event.value for event in Event]), help="Only these rows.")
+@click.option(
+    "--event",
+    type=click.Choice([event.value for event in Event]),
+    metavar="EVENT",
+    help=f"Only rows of this event: {', '.join(Event)}.",
+)
 @click.option("--partner", metavar="ID", shell_complete=complete_partners, help="Only rows about this agency id.")
-@click.option("--session", help="Only rows whose session begins like this.")
+@click.option("--session", metavar="HEX", help="Only rows whose session begins like this.")
 @click.option("--last", type=click.IntRange(min=1), default=100, show_default=True, help="Only so many, the newest.")
 @json_option
 @click.pass_obj
@@ -129,7 +133,7 @@ def show(
 
 
 @command.command()
-@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", metavar="FILE", type=FILE)
 @json_option
 @click.pass_obj
 def export(home: Home, target: Path, as_json: bool) -> None:

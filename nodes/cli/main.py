@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from nodes.cli import output
+from nodes.error_table import EXIT_MEANINGS, ExitCode
 from nodes.home import Home
 
 # Subcommand -> what it is for. Each is the attribute `command` of the module nodes.cli.<name>.
@@ -59,7 +60,14 @@ class LazyGroup(click.Group):
             ctx.exit(output.report(error, ctx))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_EXIT_CODES: Final = "\b\nExit codes:\n" + "\n".join(f"  {int(code):2}  {EXIT_MEANINGS[code]}" for code in ExitCode)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=_EXIT_CODES,
+)
 @click.option(
     "--home",
     "path",

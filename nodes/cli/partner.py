@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import click
 
+from nodes.cli.completion import complete_partners
 from nodes.cli.local import LocalNode, now_ms
+from nodes.cli.options import FILE, example
 from nodes.cli.output import json_option, moment, print_facts, print_json, print_table
 from nodes.config import load_config
 from nodes.errors import NodeError, OutputExistsError, PartnerFileError
@@ -30,8 +32,8 @@ def command() -> None:
     """
 
 
-@command.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@command.command(epilog=example("accord partner export fiu-north.partner"))
+@click.argument("file", type=FILE)
 @json_option
 @click.pass_obj
 def export(home: Home, file: Path, as_json: bool) -> None:
@@ -48,9 +50,11 @@ def export(home: Home, file: Path, as_json: bool) -> None:
     _show(read_partner_file(content), {"file": str(file)}, as_json)
 
 
-@command.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--fingerprint", help="As the partner's people gave it to yours; without it, you are asked.")
+@command.command(epilog=example("accord partner add customs-south.partner"))
+@click.argument("file", type=FILE)
+@click.option(
+    "--fingerprint", metavar="WORDS", help="As the partner's people gave it to yours; without it, you are asked."
+)
 @json_option
 @click.pass_obj
 def add(home: Home, file: Path, fingerprint: str | None, as_json: bool) -> None:
@@ -84,7 +88,7 @@ def list_partners(home: Home, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("agency_id")
+@click.argument("agency_id", metavar="ID", shell_complete=complete_partners)
 @json_option
 @click.pass_obj
 def show(home: Home, agency_id: str, as_json: bool) -> None:
@@ -94,7 +98,7 @@ def show(home: Home, agency_id: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("agency_id")
+@click.argument("agency_id", metavar="ID", shell_complete=complete_partners)
 @json_option
 @click.pass_obj
 def suspend(home: Home, agency_id: str, as_json: bool) -> None:
@@ -103,7 +107,7 @@ def suspend(home: Home, agency_id: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("agency_id")
+@click.argument("agency_id", metavar="ID", shell_complete=complete_partners)
 @json_option
 @click.pass_obj
 def resume(home: Home, agency_id: str, as_json: bool) -> None:
@@ -112,7 +116,7 @@ def resume(home: Home, agency_id: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("agency_id")
+@click.argument("agency_id", metavar="ID", shell_complete=complete_partners)
 @json_option
 @click.pass_obj
 def remove(home: Home, agency_id: str, as_json: bool) -> None:

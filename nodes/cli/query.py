@@ -10,6 +10,7 @@ import click
 
 from nodes.cli.asking import check_options, move, print_whole, put, question_options
 from nodes.cli.figures import count, sum_
+from nodes.cli.options import example
 from nodes.cli.output import print_facts, print_table
 from nodes.cli.totals import totals
 from nodes.control.wire import QueryOrder
@@ -26,7 +27,11 @@ def command() -> None:
     """Ask a partner a question through the node that serves this home."""
 
 
-@command.command()
+@command.command(
+    epilog=example(
+        "accord query intersect --partner customs-south --data-set persons --ask persons --mandate mandate.toml"
+    )
+)
 @question_options
 @click.option(
     "--reveals",
@@ -36,7 +41,7 @@ def command() -> None:
     help="What the answer tells: to both sides or to you alone, with the partner's note for each hit or without.",
 )
 @click.option(
-    "--epoch", metavar="ID", default="", help="Ask in this epoch; see `accord epoch list`. Default: fresh keys."
+    "--epoch", metavar="ID", default="", help="Ask in this epoch; see `accord epoch list`.  [default: fresh keys]"
 )
 @click.pass_obj
 def intersect(

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from nodes.cli.local import LocalNode
+from nodes.cli.options import FILE, example
 from nodes.cli.output import json_option, print_facts, print_json, print_table
 from nodes.config import load_config
 from nodes.home import Home
@@ -48,7 +49,13 @@ def command() -> None:
     """
 
 
-@command.command("import")
+@command.command(
+    "import",
+    epilog=example(
+        "accord registry import persons persons.csv --mapping mapping.toml",
+        "accord registry import sanctions sdn.csv --format ofac-sdn",
+    ),
+)
 @click.argument("data_set")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
@@ -63,7 +70,7 @@ def command() -> None:
 @click.option(
     "--mapping",
     "mappings",
-    type=click.Path(path_type=Path),
+    type=FILE,
     multiple=True,
     help="For csv and parquet: which column is what (mapping.toml). Several read several records from each row.",
 )

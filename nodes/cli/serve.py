@@ -23,9 +23,10 @@ _LARGE_BYTES: Final = 1 << 18  # chunks and frames are larger, what a session ke
     "--grace",
     "grace_seconds",
     type=click.FloatRange(0, 3_600),
+    metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="Seconds that sessions under way get to finish when the node is stopped.",
+    help="How long sessions under way may go on when the node is stopped.",
 )
 @click.pass_obj
 def command(home: Home, grace_seconds: float) -> None:

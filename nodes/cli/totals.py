@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from nodes.cli.asking import advise, ask, check_options, common_options
+from nodes.cli.completion import complete_partners
 from nodes.cli.figures import (
     check_categories,
     described,
@@ -18,7 +19,9 @@ from nodes.cli.figures import (
     money,
     plus_minus,
     range_of,
+    sum_options,
 )
+from nodes.cli.options import example
 from nodes.cli.output import print_facts, print_json, print_table
 from nodes.cli.plot import NOT_OPENED, check_plot
 from nodes.cli.progress import ProgressLine
@@ -33,22 +36,24 @@ from protocol.vocabulary import Scheme
 DEFAULT_MOST: Final = 100_000
 
 
-@click.command("totals")
+@click.command(
+    "totals",
+    epilog=example(
+        "accord query totals --with customs-south --with police-east=konten --data-set accounts --ask accounts \\\n"
+        "    --kind iban --currency EUR --high 50000 --by offence --category fraud --mandate mandate.toml"
+    ),
+)
 @click.option(
     "--with",
     "named",
     required=True,
     multiple=True,
-    metavar="ID,ID,...",
-    help="Two agencies or more; one whose data set has another name than --ask as ID=NAME. Again for more.",
+    metavar="ID[=NAME]",
+    shell_complete=complete_partners,
+    help="Another agency, and its data set where that is not called as --ask says; again for each.",
 )
-@common_options
-@click.option("--currency", metavar="CODE", help="Sum amounts in this currency: EUR, by ISO 4217.  [default: count]")
-@click.option("--by", "category", type=click.Choice(["corridor", "offence"]), help="Tell totals by category.")
-@click.option("--category", "categories", multiple=True, metavar="WORD", help="One of the categories; again for more.")
-@click.option("--high", metavar="AMOUNT", help="With --currency: what one identifier adds is cut off here.")
-@click.option("--low", metavar="AMOUNT", help="And here; below zero, or 0.  [default: 0]")
-@click.option("--unit", metavar="AMOUNT", help="Sum in units of so much.  [default: the smallest of the currency]")
+@common_options("Own data set whose records are added up.", "The other agencies' data set.")
+@sum_options(required=False)
 @click.option(
     "--most",
     type=click.IntRange(1),
@@ -64,7 +69,7 @@ DEFAULT_MOST: Final = 100_000
     show_default=True,
     help="How figures are encrypted. Under paillier (an extra) nothing proves that they keep within their bounds.",
 )
-@figure_options
+@figure_options("records")
 @click.pass_obj
 def totals(
     home: Home,
@@ -102,7 +107,7 @@ def totals(
         raise QuestionError("expected --currency beside --high, --low and --unit, got none")
     if currency is not None and high is None:
         raise QuestionError("expected --high beside --currency, got none")
-    scaled = range_of(currency, low or "0", high or "0", unit) if currency is not None else (0, 0, 0)
+    scaled = range_of(currency, low, high or "0", unit) if currency is not None else (0, 0, 0)
     aggregate = Aggregate(
         "amount" if currency is not None else "", currency or "", category or "", categories,
         filters(conditions, currency=currency or ""), *scaled, per_person, minimum, epsilon_millis(epsilon),
@@ -123,8 +128,8 @@ def totals(
 
 def _invited(named: tuple[str, ...], asked: str) -> tuple[tuple[str, str], ...]:
     """Each agency with its data set."""
-    pairs = [one.partition("=") for some in named for one in some.split(",")]
-    return tuple((agency.strip(), data_set.strip() or asked) for agency, _, data_set in pairs)
+    pairs = (one.partition("=") for one in named)
+    return tuple((agency, data_set or asked) for agency, _, data_set in pairs)
 
 
 def _confirmed(

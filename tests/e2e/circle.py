@@ -41,7 +41,8 @@ class Circle:
         """The first of them asks `count` of them, itself among these."""
         asks, *others = self.nodes[:count]
         mandate = asks.home.with_name("mandate.toml")
-        whom = ("--with", ",".join(node.agency for node in others), "--data-set", "accounts", "--ask", "accounts")
+        named = (word for node in others for word in ("--with", node.agency))
+        whom = (*named, "--data-set", "accounts", "--ask", "accounts")
         return ("query", "totals", *whom, "--kind", "iban", "--mandate", mandate, "--yes", *more)
 
     def ask(self, *more: object, count: int = 3) -> Outcome:

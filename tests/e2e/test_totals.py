@@ -143,7 +143,7 @@ def test_a_data_set_without_transactions_is_refused_before_anything_is_sent(circ
     north = circle.nodes[0]
     north.hold(range(5))
     mandate = north.home.with_name("mandate.toml")
-    whom = ("--with", "south,east", "--data-set", "suspects", "--ask", "accounts", "--mandate", mandate)
+    whom = ("--with", "south", "--with", "east", "--data-set", "suspects", "--ask", "accounts", "--mandate", mandate)
     outcome = north.accord("query", "totals", *whom, *MONEY, "--yes", "--json")
     assert (outcome.code, outcome.error["code"]) == (ExitCode.INPUT, "bad-aggregate")
 
@@ -155,7 +155,20 @@ def test_who_holds_more_than_the_question_says_refuses_and_is_paid(circle: Circl
     file = tmp_path / "few" / "accounts-1.csv"
     north.must("registry", "import", "few", file, "--mapping", file.with_suffix(".toml"), "--json")
     mandate = north.home.with_name("mandate.toml")
-    whom = ("--with", "south,east", "--data-set", "few", "--ask", "accounts", "--kind", "iban", "--mandate", mandate)
+    whom = (
+        "--with",
+        "south",
+        "--with",
+        "east",
+        "--data-set",
+        "few",
+        "--ask",
+        "accounts",
+        "--kind",
+        "iban",
+        "--mandate",
+        mandate,
+    )
     asked = ("--most", SIZE // 2, "--minimum", "1", "--where", "date>=2029-01-01", "--yes", "--json")
     outcome = north.accord("query", "totals", *whom, *asked)
     assert (outcome.code, outcome.error["code"]) == (ExitCode.REFUSED_BY_PARTNER, "refused")
