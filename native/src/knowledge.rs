@@ -6,6 +6,7 @@ use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
 use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable, decode};
+use crate::elgamal::value_scalar;
 use crate::error::Error;
 use crate::hash::{length_prefixed, to_scalar};
 use crate::keystream::StreamKey;
@@ -54,12 +55,6 @@ impl Encryption<'_> {
         key.copy_from_slice(&digest[..32]);
         StreamKey::new(&key)
     }
-}
-
-/// A value as a scalar, in constant time.
-pub fn from_value(value: i64) -> Scalar {
-    const SIGN: u64 = 1 << 63;
-    Scalar::from((value as u64).wrapping_add(SIGN)) - Scalar::from(SIGN)
 }
 
 /// The first and the second components of ciphertexts, each together.
@@ -149,7 +144,7 @@ pub fn prove(
     let (mut z_v, mut z_rho) = (b, a);
     for ((weight, value), rho) in weights.iter().zip(encryption.values).zip(encryption.randomness()?.iter()) {
         let weight = Scalar::from(u128::from_le_bytes(*weight));
-        *z_v += weight * from_value(*value);
+        *z_v += weight * *value_scalar(*value);
         *z_rho += weight * rho;
     }
     proof[64..96].copy_from_slice(z_v.as_bytes());

@@ -82,7 +82,7 @@ def map_to_group(uniform: Buffer, *, backend: str | None = None) -> bytes:
 def hash_to_group(items: Items, dst: Buffer, *, backend: str | None = None) -> bytes:
     """H(x_i), n x 32. Raises ItemsError, DstError, InvalidInputError."""
     with errors():
-        return _native.hash_to_group(backend or selected(), items.data, items.offsets, dst)
+        return _native.hash_to_group(backend or selected(), (items.data, items.offsets, dst))
 
 
 def multiply(scalars: Buffer, elements: Buffer, *, backend: str | None = None) -> bytes:
@@ -100,7 +100,7 @@ def multiply_base(scalars: Buffer, *, backend: str | None = None) -> bytes:
 def hashed_multiples(items: Items, dst: Buffer, key: Buffer, *, backend: str | None = None) -> bytes:
     """psi.group.multiples."""
     with errors():
-        return _native.hashed_multiples(backend or selected(), items.data, items.offsets, dst, key)
+        return _native.hashed_multiples(backend or selected(), (items.data, items.offsets, dst), key)
 
 
 def shared_multiples(elements: Buffer, key: Buffer, *, backend: str | None = None) -> bytes:

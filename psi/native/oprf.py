@@ -22,7 +22,7 @@ def public_key(oprf_key: Buffer) -> bytes:
 def blind(items: Items, dst: Buffer, blind_key: Buffer, first: int, *, backend: str | None = None) -> bytes:
     """See psi.voprf.blind."""
     with errors():
-        return _native.blind(backend or selected(), items.data, items.offsets, dst, blind_key, first)
+        return _native.blind(backend or selected(), (items.data, items.offsets, dst), blind_key, first)
 
 
 def evaluate(
@@ -67,7 +67,7 @@ def verify_and_finalize(
 def tags(items: Items, dst: Buffer, oprf_key: Buffer, *, backend: str | None = None) -> bytes:
     """See psi.voprf.tags."""
     with errors():
-        return _native.tags(backend or selected(), items.data, items.offsets, dst, oprf_key)
+        return _native.tags(backend or selected(), (items.data, items.offsets, dst), oprf_key)
 
 
 def seal_notes(
@@ -75,7 +75,7 @@ def seal_notes(
 ) -> bytes:
     """psi.notes.seal_notes."""
     with errors():
-        return _native.seal_notes(backend or selected(), items.data, items.offsets, dst, oprf_key, context, notes)
+        return _native.seal_notes(backend or selected(), (items.data, items.offsets, dst), oprf_key, context, notes)
 
 
 def open_notes(outputs: Buffer, rows: Buffer, context: Buffer) -> tuple[bytes, bytes]:

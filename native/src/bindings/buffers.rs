@@ -8,7 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
+use crate::backend::{self, Backend};
 use crate::error::{Error, Rejected};
+use crate::hash::Expander;
 use crate::items::Items;
 use crate::keystream::StreamKey;
 
@@ -88,6 +90,12 @@ impl Buffer {
         Ok(Zeroizing::new(self.scalars()?[0]))
     }
 
+    /// Little-endian numbers, which may be secret.
+    pub fn values(&self) -> PyResult<Zeroizing<Vec<i64>>> {
+        let rows = self.rows("values")?;
+        Ok(Zeroizing::new(rows.iter().map(|row| i64::from_le_bytes(*row)).collect()))
+    }
+
     /// An element that may be the identity, for arithmetic on what was checked or computed before.
     pub fn point(&self) -> PyResult<RistrettoPoint> {
         let point = CompressedRistretto(*self.row("element")?).decompress();
@@ -109,6 +117,39 @@ impl Batch {
 
     pub fn items(&self) -> PyResult<Items<'_>> {
         Items::new(self.data.bytes(), &self.offsets).map_err(raised)
+    }
+}
+
+/// A batch of inputs and the domain that they are hashed in, as Python passes them: (data, offsets, dst).
+pub struct Hashed {
+    batch: Batch,
+    pub dst: Expander,
+}
+
+impl Hashed {
+    pub fn items(&self) -> PyResult<Items<'_>> {
+        self.batch.items()
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Hashed {
+    type Error = PyErr;
+
+    fn extract(parts: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let (data, offsets, dst): (Buffer, Buffer, Buffer) = parts.extract()?;
+        Ok(Self { batch: Batch::new(data, &offsets)?, dst: Expander::new(dst.bytes()).map_err(raised)? })
+    }
+}
+
+/// The backend that a caller names.
+#[derive(Clone, Copy)]
+pub struct Chosen(pub &'static dyn Backend);
+
+impl<'py> FromPyObject<'_, 'py> for Chosen {
+    type Error = PyErr;
+
+    fn extract(name: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        backend::by_name(name.extract::<&str>()?).map(Self).map_err(raised)
     }
 }
 

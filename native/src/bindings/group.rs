@@ -4,9 +4,8 @@ use curve25519_dalek::Scalar;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::buffers::{Batch, Buffer, raised};
+use super::buffers::{Buffer, Chosen, Hashed, raised};
 use super::{detached, filled, same_count};
-use crate::backend;
 use crate::hash::Expander;
 use crate::parallel;
 
@@ -69,11 +68,14 @@ pub fn multiply_scalars<'py>(py: Python<'py>, a: Buffer, b: Buffer) -> PyResult<
 }
 
 #[pyfunction]
-pub fn invert_scalars<'py>(py: Python<'py>, backend: &str, scalars: Buffer) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
+pub fn invert_scalars<'py>(
+    py: Python<'py>,
+    backend: Chosen,
+    scalars: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
     let mut scalars = scalars.scalars()?;
     filled(py, scalars.len(), |out| {
-        parallel::blocks(&mut scalars, |_, scalars| backend.invert_scalars(scalars))
+        parallel::blocks(&mut scalars, |_, scalars| backend.0.invert_scalars(scalars))
             .map_err(|zero| zero.in_list("scalars"))?;
         for (out, scalar) in out.iter_mut().zip(scalars.iter()) {
             *out = scalar.to_bytes();
@@ -83,11 +85,10 @@ pub fn invert_scalars<'py>(py: Python<'py>, backend: &str, scalars: Buffer) -> P
 }
 
 #[pyfunction]
-pub fn check_elements(py: Python<'_>, backend: &str, elements: Buffer) -> PyResult<()> {
-    let backend = backend::by_name(backend).map_err(raised)?;
+pub fn check_elements(py: Python<'_>, backend: Chosen, elements: Buffer) -> PyResult<()> {
     let elements = elements.rows::<32>("elements")?;
     detached(py, || {
-        for (start, result) in parallel::parts(elements.len(), |range| backend.check(&elements[range])) {
+        for (start, result) in parallel::parts(elements.len(), |range| backend.0.check(&elements[range])) {
             result.map_err(|rejected| rejected.offset_by(start).in_list("elements"))?;
         }
         Ok(())
@@ -105,12 +106,11 @@ pub fn subtract_elements<'py>(py: Python<'py>, a: Buffer, b: Buffer) -> PyResult
 }
 
 #[pyfunction]
-pub fn map_to_group<'py>(py: Python<'py>, backend: &str, uniform: Buffer) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
+pub fn map_to_group<'py>(py: Python<'py>, backend: Chosen, uniform: Buffer) -> PyResult<Bound<'py, PyBytes>> {
     let uniform = uniform.rows::<64>("uniform bytes")?;
     filled(py, uniform.len(), |out| {
         parallel::blocks(out, |range, out| {
-            backend.map_to_group(&uniform[range], out);
+            backend.0.map_to_group(&uniform[range], out);
             Ok(())
         })
         .map_err(|rejected| rejected.in_list("uniform bytes"))
@@ -118,19 +118,10 @@ pub fn map_to_group<'py>(py: Python<'py>, backend: &str, uniform: Buffer) -> PyR
 }
 
 #[pyfunction]
-pub fn hash_to_group<'py>(
-    py: Python<'py>,
-    backend: &str,
-    data: Buffer,
-    offsets: Buffer,
-    dst: Buffer,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
-    let batch = Batch::new(data, &offsets)?;
-    let items = batch.items()?;
-    let dst = Expander::new(dst.bytes()).map_err(raised)?;
+pub fn hash_to_group<'py>(py: Python<'py>, backend: Chosen, hashed: Hashed) -> PyResult<Bound<'py, PyBytes>> {
+    let items = hashed.items()?;
     filled(py, items.len(), |out| {
-        parallel::blocks(out, |range, out| backend.hash_to_group(items.slice(range), &dst, out))
+        parallel::blocks(out, |range, out| backend.0.hash_to_group(items.slice(range), &hashed.dst, out))
             .map_err(|rejected| rejected.in_list("items"))
     })
 }
@@ -138,27 +129,29 @@ pub fn hash_to_group<'py>(
 #[pyfunction]
 pub fn multiply<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     scalars: Buffer,
     elements: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
     let scalars = scalars.scalars()?;
     let elements = elements.rows::<32>("elements")?;
     same_count("scalars", elements.len(), scalars.len())?;
     filled(py, elements.len(), |out| {
-        parallel::blocks(out, |range, out| backend.multiply(&scalars[range.clone()], &elements[range], out))
+        parallel::blocks(out, |range, out| backend.0.multiply(&scalars[range.clone()], &elements[range], out))
             .map_err(|rejected| rejected.in_list("elements"))
     })
 }
 
 #[pyfunction]
-pub fn multiply_base<'py>(py: Python<'py>, backend: &str, scalars: Buffer) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
+pub fn multiply_base<'py>(
+    py: Python<'py>,
+    backend: Chosen,
+    scalars: Buffer,
+) -> PyResult<Bound<'py, PyBytes>> {
     let scalars = scalars.scalars()?;
     filled(py, scalars.len(), |out| {
         parallel::blocks(out, |range, out| {
-            backend.multiply_base(&scalars[range], out);
+            backend.0.multiply_base(&scalars[range], out);
             Ok(())
         })
         .map_err(|rejected| rejected.in_list("scalars"))

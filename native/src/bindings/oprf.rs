@@ -3,10 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::buffers::{Batch, Buffer, raised};
+use super::buffers::{Batch, Buffer, Chosen, Hashed, raised};
 use super::filled;
-use crate::backend::{self, Bytes32, Bytes64};
-use crate::hash::Expander;
+use crate::backend::{Bytes32, Bytes64};
 use crate::notes;
 use crate::proof;
 use crate::voprf;
@@ -19,19 +18,14 @@ pub fn public_key<'py>(py: Python<'py>, oprf_key: Buffer) -> PyResult<Bound<'py,
 #[pyfunction]
 pub fn blind<'py>(
     py: Python<'py>,
-    backend: &str,
-    data: Buffer,
-    offsets: Buffer,
-    dst: Buffer,
+    backend: Chosen,
+    hashed: Hashed,
     blind_key: Buffer,
     first: u64,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
-    let batch = Batch::new(data, &offsets)?;
-    let items = batch.items()?;
-    let dst = Expander::new(dst.bytes()).map_err(raised)?;
+    let items = hashed.items()?;
     let blind_key = blind_key.stream_key()?;
-    filled(py, items.len(), |out| voprf::blind(backend, items, &dst, &blind_key, first, out))
+    filled(py, items.len(), |out| voprf::blind(backend.0, items, &hashed.dst, &blind_key, first, out))
 }
 
 /// What a chunk's proof binds, as Python passes it: (ctx, leg, list number, chunk, public key).
@@ -46,19 +40,18 @@ fn statement(args: &StatementArgs) -> PyResult<proof::Statement<'_>> {
 #[pyfunction]
 pub fn evaluate<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     oprf_key: Buffer,
     proof_key: Buffer,
     statement_args: StatementArgs,
     blinded: Buffer,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let backend = backend::by_name(backend).map_err(raised)?;
     let (oprf_key, proof_key) = (oprf_key.stream_key()?, proof_key.stream_key()?);
     let statement = statement(&statement_args)?;
     let blinded = blinded.rows("blinded elements")?;
     let mut proof: Bytes64 = [0; 64];
     let evaluated = filled(py, blinded.len(), |out| {
-        proof = voprf::evaluate(backend, &oprf_key, &proof_key, &statement, blinded, out)?;
+        proof = voprf::evaluate(backend.0, &oprf_key, &proof_key, &statement, blinded, out)?;
         Ok(())
     })?;
     Ok((evaluated, PyBytes::new(py, &proof)))
@@ -68,7 +61,7 @@ pub fn evaluate<'py>(
 #[allow(clippy::too_many_arguments)] // as voprf::verify_and_finalize
 pub fn verify_and_finalize<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     data: Buffer,
     offsets: Buffer,
     blind_key: Buffer,
@@ -78,7 +71,6 @@ pub fn verify_and_finalize<'py>(
     evaluated: Buffer,
     proof: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
     let batch = Batch::new(data, &offsets)?;
     let items = batch.items()?;
     let blind_key = blind_key.stream_key()?;
@@ -88,7 +80,7 @@ pub fn verify_and_finalize<'py>(
     let proof = proof.bytes();
     filled(py, items.len(), |out| {
         voprf::verify_and_finalize(
-            backend, items, &blind_key, first, &statement, blinded, evaluated, proof, out,
+            backend.0, items, &blind_key, first, &statement, blinded, evaluated, proof, out,
         )
     })
 }
@@ -96,39 +88,29 @@ pub fn verify_and_finalize<'py>(
 #[pyfunction]
 pub fn tags<'py>(
     py: Python<'py>,
-    backend: &str,
-    data: Buffer,
-    offsets: Buffer,
-    dst: Buffer,
+    backend: Chosen,
+    hashed: Hashed,
     oprf_key: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
-    let batch = Batch::new(data, &offsets)?;
-    let items = batch.items()?;
-    let dst = Expander::new(dst.bytes()).map_err(raised)?;
+    let items = hashed.items()?;
     let oprf_key = oprf_key.stream_key()?;
-    filled(py, items.len(), |out| voprf::tags(backend, items, &dst, &oprf_key, out))
+    filled(py, items.len(), |out| voprf::tags(backend.0, items, &hashed.dst, &oprf_key, out))
 }
 
 #[pyfunction]
 #[allow(clippy::too_many_arguments)] // as notes::seal
 pub fn seal_notes<'py>(
     py: Python<'py>,
-    backend: &str,
-    data: Buffer,
-    offsets: Buffer,
-    dst: Buffer,
+    backend: Chosen,
+    hashed: Hashed,
     oprf_key: Buffer,
     context: Buffer,
     plain: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
-    let batch = Batch::new(data, &offsets)?;
-    let items = batch.items()?;
-    let dst = Expander::new(dst.bytes()).map_err(raised)?;
+    let items = hashed.items()?;
     let oprf_key = oprf_key.stream_key()?;
     let (context, plain) = (context.bytes(), plain.rows("notes")?);
-    filled(py, items.len(), |out| notes::seal(backend, items, &dst, &oprf_key, context, plain, out))
+    filled(py, items.len(), |out| notes::seal(backend.0, items, &hashed.dst, &oprf_key, context, plain, out))
 }
 
 /// Returns (notes, a byte each: whether it was authentic).

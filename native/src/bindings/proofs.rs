@@ -3,9 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::buffers::{Buffer, raised};
+use super::buffers::{Buffer, Chosen, raised};
 use super::detached;
-use crate::backend::{self, Bytes32, Bytes64, PublicKeyTable};
+use crate::backend::{Bytes32, Bytes64, PublicKeyTable};
 use crate::knowledge::{self, Encryption};
 use crate::proof::{self, Elements, Statement};
 use crate::range::{self, Bounds, Proved};
@@ -15,13 +15,8 @@ fn public_key_of(encoding: &Buffer) -> PyResult<PublicKeyTable> {
     PublicKeyTable::new(encoding.row("public key")?).map_err(raised)
 }
 
-fn values_of(values: &Buffer) -> PyResult<zeroize::Zeroizing<Vec<i64>>> {
-    let values = values.rows("values")?.iter().map(|value| i64::from_le_bytes(*value));
-    Ok(zeroize::Zeroizing::new(values.collect()))
-}
-
 fn bounds_of(bounds: &Buffer) -> PyResult<Vec<Bounds>> {
-    let bounds = values_of(bounds)?;
+    let bounds = bounds.values()?;
     Ok(bounds.chunks_exact(2).map(|pair| Bounds { low: pair[0], high: pair[1] }).collect())
 }
 
@@ -47,14 +42,13 @@ pub fn verify_possession(public_key: Buffer, context: Buffer, proof: Buffer) -> 
 #[pyfunction]
 pub fn prove_products<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     secret_key: Buffer,
     proof_key: Buffer,
     context: Buffer,
     elements: Buffer,
     products: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let backend = backend::by_name(backend).map_err(raised)?;
     let (secret_key, proof_key) = (secret_key.stream_key()?, proof_key.stream_key()?);
     let (elements, products) = (elements.rows("elements")?, products.rows("products")?);
     let proof = detached(py, || {
@@ -62,7 +56,7 @@ pub fn prove_products<'py>(
         voprf::expect_count("products", elements.len(), products.len())?;
         let public_key = &voprf::public_key(&secret_key)?;
         let statement = Statement { ctx: context.bytes(), leg: 0, list: 0, chunk: 0, public_key };
-        let elements = Elements::decode(backend, "elements", elements)?;
+        let elements = Elements::decode(backend.0, "elements", elements)?;
         proof::prove(&*voprf::private_key(&secret_key)?, &proof_key, &statement, &elements, products)
     })?;
     Ok(PyBytes::new(py, &proof))
@@ -71,14 +65,13 @@ pub fn prove_products<'py>(
 #[pyfunction]
 pub fn verify_products(
     py: Python<'_>,
-    backend: &str,
+    backend: Chosen,
     public_key: Buffer,
     context: Buffer,
     elements: Buffer,
     products: Buffer,
     proof: Buffer,
 ) -> PyResult<()> {
-    let backend = backend::by_name(backend).map_err(raised)?;
     let encoding: &Bytes32 = public_key.row("public key")?;
     let public_key = public_key_of(&public_key)?;
     let (elements, products) = (elements.rows("elements")?, products.rows("products")?);
@@ -86,8 +79,8 @@ pub fn verify_products(
         voprf::check_chunk(elements.len())?;
         voprf::expect_count("products", elements.len(), products.len())?;
         let statement = Statement { ctx: context.bytes(), leg: 0, list: 0, chunk: 0, public_key: encoding };
-        let products = Elements::decode(backend, "products", products)?;
-        let elements = Elements::decode(backend, "elements", elements)?;
+        let products = Elements::decode(backend.0, "products", products)?;
+        let elements = Elements::decode(backend.0, "elements", elements)?;
         proof::verify(&public_key, &statement, &elements, &products, proof.bytes())
     })
 }
@@ -104,7 +97,7 @@ pub fn prove_knowledge<'py>(
     public_key: Buffer,
     ciphertexts: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let values = values_of(&values)?;
+    let values = values.values()?;
     let (randomness_key, proof_key) = (randomness_key.stream_key()?, proof_key.stream_key()?);
     let public_key = public_key_of(&public_key)?;
     let ciphertexts: &[Bytes64] = ciphertexts.rows("ciphertexts")?;
@@ -118,16 +111,15 @@ pub fn prove_knowledge<'py>(
 #[pyfunction]
 pub fn verify_knowledge(
     py: Python<'_>,
-    backend: &str,
+    backend: Chosen,
     context: Buffer,
     public_key: Buffer,
     ciphertexts: Buffer,
     proof: Buffer,
 ) -> PyResult<()> {
-    let backend = backend::by_name(backend).map_err(raised)?;
     let public_key = public_key_of(&public_key)?;
     let ciphertexts = ciphertexts.rows("ciphertexts")?;
-    detached(py, || knowledge::verify(backend, context.bytes(), &public_key, ciphertexts, proof.bytes()))
+    detached(py, || knowledge::verify(backend.0, context.bytes(), &public_key, ciphertexts, proof.bytes()))
 }
 
 #[pyfunction]
@@ -143,7 +135,7 @@ pub fn prove_ranges<'py>(
     public_key: Buffer,
     ciphertexts: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (values, bounds) = (values_of(&values)?, bounds_of(&bounds)?);
+    let (values, bounds) = (values.values()?, bounds_of(&bounds)?);
     let (randomness_key, proof_key) = (randomness_key.stream_key()?, proof_key.stream_key()?);
     let public_key = public_key_of(&public_key)?;
     let ciphertexts: &[Bytes64] = ciphertexts.rows("ciphertexts")?;

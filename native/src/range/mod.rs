@@ -16,10 +16,11 @@ use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
 
 use crate::backend::{Bytes32, Bytes64, PublicKeyTable, decode};
+use crate::elgamal::value_scalar;
 use crate::error::{Error, Rejected};
 use crate::hash::{length_prefixed, to_scalar};
 use crate::keystream::StreamKey;
-use crate::knowledge::{Encryption, components, from_value};
+use crate::knowledge::{Encryption, components};
 use crate::parallel;
 use crate::proof::weights;
 use crate::voprf::expect_count;
@@ -307,7 +308,8 @@ fn equation(
     let z_powers = powers(&z, 2 + bounds.len());
     // delta = (z - z^2)*<1, y^t> - z*<1, d>
     let delta = (z - z * z) * y_powers.iter().sum::<Scalar>() - z * d.iter().sum::<Scalar>();
-    let lows: Scalar = bounds.iter().zip(&z_powers[2..]).map(|(bounds, z)| from_value(bounds.low) * z).sum();
+    let lows: Scalar =
+        bounds.iter().zip(&z_powers[2..]).map(|(bounds, z)| *value_scalar(bounds.low) * z).sum();
 
     let y_inverse = powers(&y.invert(), count);
     let (folded, unfolded) = inner_product::coefficients(&folds);
