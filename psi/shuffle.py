@@ -23,7 +23,7 @@ from hashlib import sha512
 from typing import TYPE_CHECKING, Final
 
 from psi import dst, native
-from psi.elgamal import CIPHERTEXT_BYTES
+from psi.elgamal import CIPHERTEXT_BYTES, VALUE_BYTES
 from psi.encoding import lp
 from psi.errors import LengthError, ProofError
 from psi.group import ELEMENT_BYTES, SCALAR_BYTES
@@ -94,6 +94,11 @@ class ShuffleStatement:
         return ELEMENT_BYTES + self.columns * CIPHERTEXT_BYTES
 
     @property
+    def own_row_bytes(self) -> int:
+        """Bytes of a row of the list *before* as whoever made it absorbs it."""
+        return ELEMENT_BYTES + _ROW_NUMBER_BYTES + self.columns * VALUE_BYTES
+
+    @property
     def opening_bytes(self) -> int:
         """Bytes of the opening of its proof."""
         return _OPENING_WITH_CIPHERTEXTS_BYTES if self.columns else _OPENING_BYTES
@@ -113,12 +118,12 @@ class ShuffleStatement:
             self.bound,
         )
 
-    def _rows_in(self, what: str, rows: Buffer, done: int) -> int:
+    def _rows_in(self, what: str, rows: Buffer, done: int, row_bytes: int) -> int:
         """How many rows these are, no more than are left after the ``done`` first ones."""
         length = memoryview(rows).nbytes
-        count, over = divmod(length, self.row_bytes)
+        count, over = divmod(length, row_bytes)
         if over:
-            raise LengthError(f"{what}: expected a multiple of {self.row_bytes} bytes, got {length}")
+            raise LengthError(f"{what}: expected a multiple of {row_bytes} bytes, got {length}")
         if count > self.count - done:
             raise LengthError(f"{what}: expected at most {self.count - done}, got {count}")
         return count
@@ -222,7 +227,7 @@ class ShuffleCommitted:
         Security: constant time in permutation and keys.
         """
         prover, statement = self.prover, self.prover.statement
-        count = statement._rows_in("rows after", after_rows, self._rows)
+        count = statement._rows_in("rows after", after_rows, self._rows, statement.row_bytes)
         state = native.shuffle_absorb(
             prover._mask_key(),
             (self._digests.w1, self._digests.w2),
@@ -308,6 +313,8 @@ class ShuffleVerifier:
         opening: as it came from the prover.
         verification_key: 32 secret bytes from ``stream_key``: the prover must not know the number by which two
             equations are tested as one.
+        encryption_key: of a verifier that has made the ciphertexts *before* itself, the key given to
+            ``elgamal.encrypt``; it then absorbs what it has encrypted instead. b"" for all others.
 
     Raises:
         ProofError: an opening of the wrong length, or with an element or scalar that is not canonical.
@@ -316,6 +323,7 @@ class ShuffleVerifier:
     statement: ShuffleStatement
     opening: bytes
     verification_key: bytes = field(repr=False)
+    encryption_key: bytes = field(default=b"", repr=False)
     _rows: int = 0
     _state: bytes = field(default=b"", repr=False)
 
@@ -328,18 +336,27 @@ class ShuffleVerifier:
     def absorb(self, before_rows: Buffer, after_rows: Buffer, responses: Buffer) -> ShuffleVerifier:
         """Take the next rows of both lists and their responses, the same number of each, in any chunks.
 
+        Args:
+            before_rows: as they were sent; with ``encryption_key``, of each the element, the number r under which it
+                was encrypted (little-endian uint32) and the values (little-endian int64), ``own_row_bytes`` in all:
+                value j took scalar r * columns + j.
+
         Raises:
             ElementError: an element that is not canonical, or the identity; the message says in which list, ``index``
                 is its row in this chunk.
             ScalarError: a response that is not canonical; ``index`` as above.
             LengthError: rows that are cut, too many, or not the same number.
 
-        Security: variable time, in public values only.
+        Security: variable time in what was sent, constant time in what was encrypted.
         """
-        count = self.statement._rows_in("rows before", before_rows, self._rows)
+        statement = self.statement
+        own = (self.encryption_key, statement.joint_key) if self.encryption_key else (b"", b"")
+        row_bytes = statement.own_row_bytes if self.encryption_key else statement.row_bytes
+        count = statement._rows_in("rows before", before_rows, self._rows, row_bytes)
         state = native.shuffle_verify(
             self._digests(),
-            self.statement.columns,
+            statement.columns,
+            own,
             self._state,
             self._rows,
             (before_rows, after_rows, responses),

@@ -138,8 +138,12 @@ pub trait Backend: discrete_log::Kernels + elgamal::Kernels + Send + Sync {
         Ok(self.decode_batch(elements)?.vartime_weighted_sum(0..elements.len(), weights))
     }
 
-    /// The sum of w_i * P_i. Variable time: weights and points are public.
-    fn vartime_scalar_sum(&self, weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected>;
+    /// For each list of points the sum of w_i * P_i, with the same weights. Variable time: weights and points are public.
+    fn vartime_scalar_sums(
+        &self,
+        weights: &[Scalar],
+        lists: &[Bases<'_>],
+    ) -> Result<Vec<RistrettoPoint>, Rejected>;
 
     /// For each list of weights the sum of w_i * P_i over the same points.
     fn secret_sums(

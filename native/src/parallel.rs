@@ -103,13 +103,21 @@ pub fn sum<F>(count: usize, work: F) -> Result<RistrettoPoint, Rejected>
 where
     F: Fn(Range<usize>) -> Result<RistrettoPoint, Rejected> + Sync,
 {
-    // In order, so the first rejection is the lowest.
-    parts(count, work).into_iter().try_fold(RistrettoPoint::identity(), |sum, (start, part)| {
-        Ok(sum + part.map_err(|rejected| rejected.offset_by(start))?)
-    })
+    let [sum] = long_sums(count, |range| Ok(vec![work(range)?]))?;
+    Ok(sum)
 }
 
-/// As [`sum`], for `N` sums at once, over ranges short enough that what `work` computes for them stays small.
+/// As [`sum`], for `N` sums at once.
+pub fn long_sums<const N: usize, F>(count: usize, work: F) -> Result<[RistrettoPoint; N], Rejected>
+where
+    F: Fn(Range<usize>) -> Result<Vec<RistrettoPoint>, Rejected> + Sync,
+{
+    // In order, so the first rejection is the lowest.
+    let parts = parts(count, work).into_iter();
+    totals(parts.map(|(start, part)| part.map_err(|rejected| rejected.offset_by(start))))
+}
+
+/// As [`long_sums`], over ranges short enough that what `work` computes for them stays small.
 pub fn sums<const N: usize, F>(count: usize, work: F) -> Result<[RistrettoPoint; N], Rejected>
 where
     F: Fn(Range<usize>) -> Result<Vec<RistrettoPoint>, Rejected> + Sync,
@@ -121,6 +129,12 @@ where
         .step_by(size)
         .map(|start| work(start..count.min(start + size)).map_err(|rejected| rejected.offset_by(start)))
         .collect();
+    totals(parts.into_iter())
+}
+
+fn totals<const N: usize>(
+    parts: impl Iterator<Item = Result<Vec<RistrettoPoint>, Rejected>>,
+) -> Result<[RistrettoPoint; N], Rejected> {
     let mut totals = [RistrettoPoint::identity(); N];
     for part in parts {
         totals.iter_mut().zip(part?).for_each(|(total, part)| *total += part);

@@ -194,8 +194,14 @@ impl Backend for Portable {
         finalize_all(items, &elements, out)
     }
 
-    fn vartime_scalar_sum(&self, weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected> {
-        Ok(RistrettoPoint::vartime_multiscalar_mul(weights, &points_of(bases)?))
+    fn vartime_scalar_sums(
+        &self,
+        weights: &[Scalar],
+        lists: &[Bases<'_>],
+    ) -> Result<Vec<RistrettoPoint>, Rejected> {
+        let sum =
+            |bases: &Bases<'_>| Ok(RistrettoPoint::vartime_multiscalar_mul(weights, &points_of(*bases)?));
+        lists.iter().map(sum).collect()
     }
 
     fn secret_sums(

@@ -13,9 +13,10 @@ from protocol.aggregate.terms import asked_aggregate, largest, sensitivities
 from protocol.dst import COUNT_ELEMENTS, SUM_ELEMENTS
 from protocol.errors import SizeError
 from protocol.messages import Aggregate, Envelope, Terms
+from protocol.rows import ROW_NUMBER_BYTES
 from protocol.vocabulary import Query, Role
 from psi import ELEMENT_BYTES, SUITE, lp, stream_key
-from psi.elgamal import CIPHERTEXT_BYTES
+from psi.elgamal import CIPHERTEXT_BYTES, VALUE_BYTES
 from psi.shuffle import ShuffleStatement
 
 ONE_LEG: Final = 0
@@ -54,6 +55,11 @@ class Plan:
     def row_bytes(self) -> int:
         """Of targets, and of what was shuffled."""
         return ELEMENT_BYTES + self.columns * CIPHERTEXT_BYTES
+
+    @property
+    def kept_row_bytes(self) -> int:
+        """Of targets as the responder keeps them: in a sum, with the number and the values that were encrypted."""
+        return self.row_bytes + (ROW_NUMBER_BYTES + self.columns * VALUE_BYTES if self.columns else 0)
 
     @property
     def dst(self) -> bytes:

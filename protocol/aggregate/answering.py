@@ -72,7 +72,7 @@ class Answering:
             self._drive.do(partial(Compute, job=self._targets(span, items, values)), keep)
 
         def keep(rows: bytes) -> None:
-            self._drive.emit(Append(("targets", span.list_number), self._plan.row_bytes, rows))
+            self._drive.emit(Append(("targets", span.list_number), self._plan.kept_row_bytes, rows))
             self._drive.advance(span.count)
             done()
 
@@ -92,7 +92,7 @@ class Answering:
         if number == len(self._sizes):
             self._part_is_done()
             return
-        sort = partial(Sort, spool=("targets", number), row_bytes=self._plan.row_bytes)
+        sort = partial(Sort, spool=("targets", number), row_bytes=self._plan.kept_row_bytes)
         self._drive.do(sort, lambda _: self._sort(number + 1))
 
     def charged(self) -> None:
@@ -106,12 +106,13 @@ class Answering:
             in_turn(frames(self._sizes, self._plan.row_bytes), self._send, partial(self._match, 0))
 
     def _send(self, span: Span, done: Callable[[], None]) -> None:
-        def send(rows: bytes) -> None:
+        def send(kept: bytes) -> None:
+            rows = jobs.sent(kept, self._plan)
             self._hashes[span.list_number].update(rows)
             self._drive.send_rows(PacketType.TARGETS, rows)
             done()
 
-        spool, row_bytes = ("targets", span.list_number), self._plan.row_bytes
+        spool, row_bytes = ("targets", span.list_number), self._plan.kept_row_bytes
         read = partial(ReadRows, spool=spool, row_bytes=row_bytes, first=span.first, count=span.count)
         self._drive.do(read, send)
 

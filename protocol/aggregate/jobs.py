@@ -52,7 +52,9 @@ class CountTargets:
 
 @dataclass(frozen=True, slots=True)
 class SumTargets:
-    """The responder's elements, masked, each with its encrypted flags and values: n rows, in the order of the items."""
+    """The responder's elements, masked, each with its encrypted flags and values: n rows, in the order of the items, as
+    they are kept (`Plan.kept_row_bytes`).
+    """
 
     items: Items = field(repr=False)
     plan: Plan
@@ -70,7 +72,9 @@ class SumTargets:
         columns = np.hstack([flags.astype("<i8"), clipped.astype("<i8")])
         ciphertexts = encrypt(columns.tobytes(), self.joint_key, self.encryption_key, self.first * plan.columns)
         elements = multiples(self.items, plan.dst, self.mask_key)
-        return _rows(elements, ciphertexts, plan.columns)
+        rows = numbered(_rows(elements, ciphertexts, plan.columns), plan.row_bytes, self.first)
+        numbered_bytes, values_bytes = plan.row_bytes + ROW_NUMBER_BYTES, plan.columns * VALUE_BYTES
+        return np.hstack([_matrix(rows, numbered_bytes), _matrix(columns.tobytes(), values_bytes)]).tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,17 @@ def unnumbered(rows: bytes, row_bytes: int) -> tuple[bytes, bytes]:
     """The rows of `row_bytes` without the numbers behind them, and the numbers."""
     matrix = _matrix(rows, row_bytes + ROW_NUMBER_BYTES)
     return matrix[:, :row_bytes].tobytes(), matrix[:, row_bytes:].tobytes()
+
+
+def sent(kept: bytes, plan: Plan) -> bytes:
+    """Targets as they are sent, without what only the responder keeps."""
+    return _matrix(kept, plan.kept_row_bytes)[:, : plan.row_bytes].tobytes()
+
+
+def encrypted(kept: bytes, plan: Plan) -> bytes:
+    """Targets as their maker verifies them: elements, and what was encrypted in place of the ciphertexts."""
+    matrix = _matrix(kept, plan.kept_row_bytes)
+    return np.hstack([matrix[:, :ELEMENT_BYTES], matrix[:, plan.row_bytes :]]).tobytes()
 
 
 def placed(rows: bytes, row_bytes: int, first: int) -> bytes:

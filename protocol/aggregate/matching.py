@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from protocol.aggregate import jobs
-from protocol.aggregate.agreed import ShuffledList
+from protocol.aggregate.agreed import Plan, ShuffledList
 from protocol.aggregate.intake import Intake
 from protocol.chunks import Span, frames, in_turn
 from protocol.effects import Append, Compute, Join, ReadRows, Sort
@@ -30,9 +30,10 @@ class BeginVerification:
     statement: ShuffleStatement
     opening: bytes
     verification_key: bytes = field(repr=False)
+    encryption_key: bytes = field(repr=False)
 
     def run(self) -> ShuffleVerifier:
-        return ShuffleVerifier(self.statement, self.opening, self.verification_key)
+        return ShuffleVerifier(self.statement, self.opening, self.verification_key, self.encryption_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,15 @@ class Verify:
     """The verifier after the next rows of both lists and their responses, as they were spooled."""
 
     verifier: ShuffleVerifier
+    plan: Plan
     before: bytes = field(repr=False)
     after: bytes = field(repr=False)
     responses: bytes = field(repr=False)
 
     def run(self) -> ShuffleVerifier:
         responses = np.frombuffer(self.responses, np.uint8).reshape(-1, _PLACED_BYTES)[:, ROW_NUMBER_BYTES:]
-        return self.verifier.absorb(self.before, self.after, responses.tobytes())
+        before = jobs.encrypted(self.before, self.plan)
+        return self.verifier.absorb(before, self.after, responses.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class FinishVerification:
 
 
 class Matching:
-    """Finds which of the shuffled targets were asked; the targets are sorted in ("targets", list).
+    """Finds which of the shuffled targets were asked; the targets are sorted in ("targets", list), as they are kept.
 
     Args:
         of: the list.
@@ -136,7 +139,10 @@ class Matching:
 
     def _on_responses(self) -> None:
         statement = self._list.statement(self._shuffled_intake.digest, self._asked_intake.digest)
-        job = BeginVerification(statement, self._opening, self._list.keys.key("verification", self._list.number))
+        verification_key, encryption_key = (self._key(purpose) for purpose in ("verification", "encrypt"))
+        if not self._list.plan.columns:
+            encryption_key = b""
+        job = BeginVerification(statement, self._opening, verification_key, encryption_key)
         self._drive.do(partial(Compute, job=job), self._verify)
         self._arrived()
 
@@ -147,13 +153,13 @@ class Matching:
         in_turn(frames([self._list.targets], self._list.plan.row_bytes), self._verify_frame, self._finish)
 
     def _verify_frame(self, span: Span, done: Callable[[], None]) -> None:
-        row_bytes = self._list.plan.row_bytes
+        plan = self._list.plan
         parts: list[bytes] = []
 
         def on_part(rows: bytes) -> None:
             parts.append(rows)
             if len(parts) == 3:
-                job = Verify(self._verifier, *parts)
+                job = Verify(self._verifier, plan, *parts)
                 self._drive.do(partial(Compute, job=job), on_verified)
 
         def on_verified(verifier: ShuffleVerifier) -> None:
@@ -161,7 +167,7 @@ class Matching:
             self._drive.advance(span.count)
             done()
 
-        spools = (("targets", row_bytes), ("shuffled", row_bytes), ("responses", _PLACED_BYTES))
+        spools = (("targets", plan.kept_row_bytes), ("shuffled", plan.row_bytes), ("responses", _PLACED_BYTES))
         self._read_in_turn(spools, span, on_part)
 
     def _finish(self) -> None:
@@ -171,7 +177,7 @@ class Matching:
 
     def _mask(self, span: Span, done: Callable[[], None]) -> None:
         def compute(rows: bytes) -> None:
-            job = jobs.MaskAsked(rows, self._list.keys.key("mask", self._list.number))
+            job = jobs.MaskAsked(rows, self._key("mask"))
             self._drive.do(partial(Compute, job=job), keep)
 
         def keep(rows: bytes) -> None:
@@ -200,6 +206,9 @@ class Matching:
 
     def _on_joined(self, pairs: bytes) -> None:
         self._matched(jobs.joined_numbers(pairs))
+
+    def _key(self, purpose: str) -> bytes:
+        return self._list.keys.key(purpose, self._list.number)
 
     # --- spools
 

@@ -88,13 +88,14 @@ def shuffle_check_opening(opening: Buffer, with_ciphertexts: bool) -> None:
 def shuffle_verify(
     digests: tuple[Buffer, Buffer, Buffer, Buffer, Buffer],
     columns: int,
+    own: tuple[Buffer, Buffer],
     state: Buffer,
     first: int,
     rows: tuple[Buffer, Buffer, Buffer],
 ) -> bytes:
-    """The verifier's state after more rows."""
+    """The verifier's state after more rows. ``own``: the key of its own encryption and the joint key, or b"" twice."""
     with errors():
-        return _native.shuffle_verify(selected(), digests, columns, state, first, *rows)
+        return _native.shuffle_verify(selected(), digests, columns, own, state, first, *rows)
 
 
 def shuffle_finish(

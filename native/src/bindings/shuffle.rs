@@ -5,11 +5,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
-use super::buffers::{Buffer, raised};
+use super::buffers::{Buffer, Chosen, raised};
 use super::{detached, filled, same_count};
-use crate::backend::{self, Backend, Bytes32, Bytes64, PublicKeyTable};
+use crate::backend::{Bytes32, Bytes64, PublicKeyTable};
 use crate::error::Error;
-use crate::shuffle::{self, Check, Masks, Opening, Prover, Relation, Rows, Verifier, Weights, Witness};
+use crate::shuffle::{
+    self, Check, Encryption, List, Masks, Opening, OwnRows, Prover, Relation, Rows, Verifier, Weights,
+    Witness,
+};
 
 /// Row numbers, each below their count.
 fn permutation(buffer: &Buffer) -> PyResult<Zeroizing<Vec<u32>>> {
@@ -60,23 +63,19 @@ fn bytes<'py>(py: Python<'py>, rows: &[Bytes32]) -> Bound<'py, PyBytes> {
     PyBytes::new(py, rows.as_flattened())
 }
 
-fn chosen(backend: &str) -> PyResult<&'static dyn Backend> {
-    backend::by_name(backend).map_err(raised)
-}
-
 /// Returns (C, T_d, T_delta; the bases, 32 bytes a row).
 #[pyfunction]
 pub fn shuffle_commit<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     mask_key: Buffer,
     rows: Buffer,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let (backend, rows) = (chosen(backend)?, permutation(&rows)?);
+    let rows = permutation(&rows)?;
     let masks = masks(&mask_key, rows.len())?;
     let mut commitments = [[0; 32]; 3];
     let bases = filled(py, rows.len(), |out| {
-        commitments = shuffle::commit(backend, &masks, &rows, out)?;
+        commitments = shuffle::commit(backend.0, &masks, &rows, out)?;
         Ok(())
     })?;
     Ok((bytes(py, &commitments), bases))
@@ -86,19 +85,19 @@ pub fn shuffle_commit<'py>(
 #[pyfunction]
 pub fn shuffle_permute<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     mask_key: Buffer,
     w1: Buffer,
     rows: Buffer,
     bases: Buffer,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let (backend, rows) = (chosen(backend)?, permutation(&rows)?);
+    let rows = permutation(&rows)?;
     let masks = masks(&mask_key, rows.len())?;
     let (w1, bases): (&Bytes64, _) = (w1.row("digest")?, bases.rows("bases")?);
     same_count("bases", rows.len(), bases.len())?;
     let mut commitment = [[0; 32]];
     let permuted = filled(py, rows.len(), |out| {
-        commitment = [shuffle::permute(backend, &masks, w1, &rows, bases, out)?];
+        commitment = [shuffle::permute(backend.0, &masks, w1, &rows, bases, out)?];
         Ok(())
     })?;
     Ok((bytes(py, &commitment), permuted))
@@ -117,7 +116,7 @@ fn permuted(rows: &Permuted, count: usize) -> PyResult<&[[u8; 24]]> {
 #[allow(clippy::too_many_arguments)] // as shuffle::Prover::absorb
 pub fn shuffle_absorb<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     mask_key: Buffer,
     digests: (Buffer, Buffer),
     columns: usize,
@@ -129,7 +128,7 @@ pub fn shuffle_absorb<'py>(
     first: usize,
     after: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (backend, mut prover) = (chosen(backend)?, prover(&state)?);
+    let mut prover = prover(&state)?;
     let permutation = permutation(&rows.0)?;
     let permuted = permuted(&rows, permutation.len())?;
     let masks = masks(&mask_key, permutation.len())?;
@@ -142,7 +141,7 @@ pub fn shuffle_absorb<'py>(
     let randomness = if columns > 0 { Some(randomness_key.stream_key()?) } else { None };
     let relation = Relation { masks: &masks, weights: &weights, permutation: &permutation, permuted };
     let witness = Witness { bases, secret, randomness };
-    detached(py, || prover.absorb(backend, &relation, &witness, first, after))?;
+    detached(py, || prover.absorb(backend.0, &relation, &witness, first, after))?;
     Ok(bytes(py, &prover.encode()))
 }
 
@@ -230,6 +229,14 @@ fn check(digests: &Digests, columns: usize) -> PyResult<Check> {
     Ok(Check { weights, z: challenge(w3)?, gamma: challenge(w4)?, omega })
 }
 
+/// The stream under whose scalars a verifier has encrypted the ciphertexts before, and the joint key; or no bytes.
+type OwnArgs = (Buffer, Buffer);
+
+fn encryption((randomness_key, joint_key): &OwnArgs) -> PyResult<Option<Encryption>> {
+    let Some(joint_key) = self::joint_key(joint_key)? else { return Ok(None) };
+    Ok(Some(Encryption { randomness: randomness_key.stream_key()?, joint_key }))
+}
+
 fn verifier(state: &Buffer, check: &Check) -> PyResult<Verifier> {
     match state.rows("state")? {
         [] => Ok(Verifier::new(&check.gamma)),
@@ -246,23 +253,34 @@ pub fn shuffle_check_opening(opening: Buffer, with_ciphertexts: bool) -> PyResul
 #[allow(clippy::too_many_arguments)] // as shuffle::Verifier::absorb
 pub fn shuffle_verify<'py>(
     py: Python<'py>,
-    backend: &str,
+    backend: Chosen,
     digests: Digests,
     columns: usize,
+    own: OwnArgs,
     state: Buffer,
     first: usize,
     before: Buffer,
     after: Buffer,
     responses: Buffer,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (backend, check) = (chosen(backend)?, check(&digests, columns)?);
+    let check = check(&digests, columns)?;
     let mut verifier = verifier(&state, &check)?;
-    let before = Rows::new("rows before", before.bytes(), columns).map_err(raised)?;
+    let encryption = encryption(&own)?;
+    let (before_count, before) = match &encryption {
+        None => {
+            let rows = Rows::new("rows before", before.bytes(), columns).map_err(raised)?;
+            (rows.len(), List::Received(rows))
+        }
+        Some(encryption) => {
+            let rows = OwnRows::new(before.bytes(), columns, encryption).map_err(raised)?;
+            (rows.len(), List::Own(rows))
+        }
+    };
     let after = Rows::new("rows after", after.bytes(), columns).map_err(raised)?;
     let responses = responses.rows("responses")?;
-    same_count("rows after", before.len(), after.len())?;
-    same_count("responses", before.len(), responses.len())?;
-    detached(py, || verifier.absorb(backend, &check, first, before, after, responses))?;
+    same_count("rows after", before_count, after.len())?;
+    same_count("responses", before_count, responses.len())?;
+    detached(py, || verifier.absorb(backend.0, &check, first, before, after, responses))?;
     Ok(bytes(py, &verifier.encode()))
 }
 

@@ -110,7 +110,7 @@ fn rooted(decoded: &[Decoded; WIDTH]) -> [Rooted; WIDTH] {
 
 /// As [`decode_round`], but the identity is an element too.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn decode_any_round(elements: &[Bytes32], start: usize) -> Result<[Rooted; WIDTH], Rejected> {
+fn decode_any_round(elements: &[Bytes32], start: usize) -> Result<[Decoded; WIDTH], Rejected> {
     let rows = groups(elements, start, IDENTITY);
     let decoded = edwards::decode(&rows);
     for (g, decoded) in decoded.iter().enumerate().take(used(elements.len(), start)) {
@@ -122,7 +122,7 @@ fn decode_any_round(elements: &[Bytes32], start: usize) -> Result<[Rooted; WIDTH
             }
         }
     }
-    Ok(rooted(&decoded))
+    Ok(decoded)
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
@@ -135,7 +135,7 @@ fn vartime_add(a: &[Bytes32], b: &[Bytes32], out: &mut [Bytes32]) -> Result<(), 
             (Err(rejected), Ok(_)) | (Ok(_), Err(rejected)) => return Err(rejected),
         };
         for g in 0..used(out.len(), start) {
-            points.push(a[g].add(&b[g]));
+            points.push(Rooted::sum(&a[g], &b[g]));
         }
     }
     encode::encode(&points, |group, rows| store(out, group * LANES, &rows));

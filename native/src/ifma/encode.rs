@@ -61,19 +61,15 @@ impl Rooted {
         Self { point, numerator: s, denominator: Fe::one() }
     }
 
-    /// self + other, by the formula above.
+    /// The sum of two decoded elements, by the formula above.
     #[inline(always)]
-    pub fn add(&self, other: &Self) -> Self {
-        let first = self.numerator.times(other.denominator).square();
-        let second = other.numerator.times(self.denominator).square();
-        let squares = (second - first).carry();
-        let x_difference = (self.point.x.mul(other.point.z) - other.point.x.mul(self.point.z)).carry();
-        let numerators = self.numerator.times(other.numerator).times(Fe::splat(MONTGOMERY_C));
-        let denominators = self.denominator.times(other.denominator);
+    pub fn sum(first: &Decoded, second: &Decoded) -> Self {
+        let squares = (second.s.square() - first.s.square()).carry();
+        let x_difference = (first.point.x.wide() - second.point.x.wide()).carry();
         Self {
-            point: self.point.add(&other.point),
-            numerator: self.point.x.times(other.point.x).times(squares),
-            denominator: numerators.times(denominators).times(x_difference),
+            point: first.point.add(&second.point),
+            numerator: first.point.x.times(second.point.x).times(squares),
+            denominator: first.s.times(second.s).times(Fe::splat(MONTGOMERY_C)).times(x_difference),
         }
     }
 

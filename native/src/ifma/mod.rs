@@ -76,9 +76,10 @@ pub struct Ifma;
 
 /// Entries start.. of a list as full groups, idle lanes and groups filled up.
 fn groups<T: Copy>(list: &[T], start: usize, idle: T) -> [[T; LANES]; WIDTH] {
-    core::array::from_fn(|g| {
-        core::array::from_fn(|lane| list.get(start + g * LANES + lane).copied().unwrap_or(idle))
-    })
+    let mut all = [[idle; LANES]; WIDTH];
+    let end = list.len().min(start + ROUND);
+    all.as_flattened_mut()[..end - start].copy_from_slice(&list[start..end]);
+    all
 }
 
 /// Copies what full groups hold for `out`, starting at entry `start`.
@@ -342,8 +343,12 @@ impl Backend for Ifma {
         on_ifma!(outputs(items, dst, k, out))
     }
 
-    fn vartime_scalar_sum(&self, weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected> {
-        on_ifma!(msm::vartime_scalar_sum(weights, bases))
+    fn vartime_scalar_sums(
+        &self,
+        weights: &[Scalar],
+        lists: &[Bases<'_>],
+    ) -> Result<Vec<RistrettoPoint>, Rejected> {
+        on_ifma!(msm::vartime_scalar_sums(weights, lists))
     }
 
     fn secret_sums(

@@ -27,23 +27,38 @@ const AHEAD: usize = 2;
 /// The limbs of an [`Extended`], side by side; the last four words are unused.
 type ExtendedRow = [[u64; 8]; 3];
 
-/// A point to be added to a bucket: its row, and whether with the other sign.
-#[derive(Clone, Copy)]
-struct Entry {
-    row: u32,
-    negative: bool,
+/// A point to be added to a bucket: twice its row, and one more where it has the other sign.
+#[derive(Clone, Copy, Default)]
+struct Entry(u32);
+
+impl Entry {
+    #[inline(always)]
+    fn row(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    #[inline(always)]
+    fn negative(self) -> Mask {
+        (self.0 & 1) as Mask
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn vartime_weighted_sum(weights: &[[u8; 16]], rows: &[MixedRow]) -> RistrettoPoint {
     let words = |weight: &[u8; 16]| words(weight);
-    vartime_sum::<SHORT>(weights.iter().map(words).collect(), rows)
+    Schedule::new::<SHORT>(weights.iter().map(words).collect()).vartime_sum(rows)
 }
 
+/// For each list the sum with the same weights, whose digits are sorted once for all of them.
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
-pub fn vartime_scalar_sum(weights: &[Scalar], bases: Bases<'_>) -> Result<RistrettoPoint, Rejected> {
+pub fn vartime_scalar_sums(weights: &[Scalar], lists: &[Bases<'_>]) -> Result<Vec<RistrettoPoint>, Rejected> {
     let words = |weight: &Scalar| words(weight.as_bytes());
-    Ok(vartime_sum::<FULL>(weights.iter().map(words).collect(), &mixed_rows(bases)?))
+    let schedule = Schedule::new::<FULL>(weights.iter().map(words).collect());
+    let mut sums = Vec::with_capacity(lists.len());
+    for bases in lists {
+        sums.push(schedule.vartime_sum(&mixed_rows(*bases)?));
+    }
+    Ok(sums)
 }
 
 /// The words of a little-endian number, the last one zero.
@@ -76,26 +91,75 @@ fn mixed_rows(bases: Bases<'_>) -> Result<Vec<MixedRow>, Rejected> {
     Ok(rows)
 }
 
-/// The sum for weights of N words, of which the last is zero.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn vartime_sum<const N: usize>(weights: Vec<[u64; N]>, rows: &[MixedRow]) -> RistrettoPoint {
-    // One bit more than the weights have, for the last digit's sign; a scalar has 253.
-    let bits = if N == FULL { 254 } else { 64 * (N - 1) + 1 };
-    let window_bits = window_bits(bits, weights.len());
-    let windows = bits.div_ceil(window_bits);
-    let buckets = 1 << (window_bits - 1);
-    let mut sums = vec![[[0; 8]; 3]; windows * buckets];
-    let digits = Digits::new(weights, windows, window_bits);
-    for (window, sums) in sums.chunks_exact_mut(buckets).enumerate() {
-        vartime_fill_buckets(rows, &digits.window(window), sums);
+/// Which points each bucket of each window adds up.
+struct Schedule {
+    windows: Vec<Window>,
+    window_bits: usize,
+}
+
+impl Schedule {
+    /// For weights of N words, of which the last is zero.
+    fn new<const N: usize>(weights: Vec<[u64; N]>) -> Self {
+        // One bit more than the weights have, for the last digit's sign; a scalar has 253.
+        let bits = if N == FULL { 254 } else { 64 * (N - 1) + 1 };
+        let window_bits = window_bits(bits, weights.len());
+        let windows = bits.div_ceil(window_bits);
+        let digits = Digits::new(weights, windows, window_bits);
+        let buckets = 1 << (window_bits - 1);
+        let windows = (0..windows).map(|window| Window::new(&digits.window(window), buckets)).collect();
+        Self { windows, window_bits }
     }
-    let mut totals = Vec::with_capacity(windows.div_ceil(LANES));
-    for first in (0..windows).step_by(LANES) {
-        totals.push(bucket_totals(&sums, buckets, first));
+
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn vartime_sum(&self, rows: &[MixedRow]) -> RistrettoPoint {
+        let buckets = 1 << (self.window_bits - 1);
+        // The buckets of as many windows as there are lanes, which their totals are computed in.
+        let mut sums = vec![[[0; 8]; 3]; LANES * buckets];
+        let mut totals = Vec::with_capacity(self.windows.len().div_ceil(LANES));
+        for windows in self.windows.chunks(LANES) {
+            for (window, sums) in windows.iter().zip(sums.chunks_exact_mut(buckets)) {
+                vartime_fill_buckets(rows, window, sums);
+            }
+            totals.push(bucket_totals(&sums[..windows.len() * buckets], buckets));
+        }
+        let sum = combine(&totals, self.windows.len(), self.window_bits);
+        let rows = encode_by_root(&sum);
+        CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts")
     }
-    let sum = combine(&totals, windows, window_bits);
-    let rows = encode_by_root(&sum);
-    CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts")
+}
+
+/// The entries of one window, sorted by bucket.
+struct Window {
+    entries: Vec<Entry>,
+    /// Where bucket b's entries end, after those of bucket b - 1; entries of no bucket come first.
+    ends: Vec<u32>,
+    /// The buckets by how many entries they have.
+    order: Vec<u32>,
+}
+
+impl Window {
+    fn new(digits: &[i32], buckets: usize) -> Self {
+        let mut ends = vec![0u32; buckets + 1];
+        digits.iter().for_each(|digit| ends[digit.unsigned_abs() as usize] += 1);
+        let mut total = 0;
+        for end in &mut ends {
+            total += std::mem::replace(end, total);
+        }
+        let mut entries = vec![Entry::default(); digits.len()];
+        for (row, digit) in digits.iter().enumerate() {
+            let end = &mut ends[digit.unsigned_abs() as usize];
+            entries[*end as usize] = Entry((row as u32) << 1 | u32::from(*digit < 0));
+            *end += 1;
+        }
+        let mut order: Vec<u32> = (0..buckets as u32).collect();
+        order.sort_unstable_by_key(|&bucket| ends[bucket as usize + 1] - ends[bucket as usize]);
+        Self { entries, ends, order }
+    }
+
+    #[inline(always)]
+    fn bucket(&self, bucket: usize) -> &[Entry] {
+        &self.entries[self.ends[bucket] as usize..self.ends[bucket + 1] as usize]
+    }
 }
 
 /// The window size with the fewest additions.
@@ -146,26 +210,12 @@ impl<const N: usize> Digits<N> {
 
 /// sums[b] = the sum of the points whose digit is b + 1, less those whose digit is -(b + 1).
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn vartime_fill_buckets(rows: &[MixedRow], digits: &[i32], sums: &mut [ExtendedRow]) {
-    // Entries sorted by bucket; those with digit 0 come first and are left out.
-    let mut ends = vec![0usize; sums.len() + 1];
-    digits.iter().for_each(|digit| ends[digit.unsigned_abs() as usize] += 1);
-    let mut total = 0;
-    for end in &mut ends {
-        total += std::mem::replace(end, total);
-    }
-    let mut entries = vec![Entry { row: 0, negative: false }; digits.len()];
-    for (row, digit) in digits.iter().enumerate() {
-        let end = &mut ends[digit.unsigned_abs() as usize];
-        entries[*end] = Entry { row: row as u32, negative: *digit < 0 };
-        *end += 1;
-    }
-    let list = |bucket: usize| &entries[ends[bucket]..ends[bucket + 1]];
-    let mut order: Vec<usize> = (0..sums.len()).collect();
-    order.sort_unstable_by_key(|&bucket| list(bucket).len());
-
-    for buckets in order.chunks_exact(LANES) {
-        let lists: [&[Entry]; LANES] = core::array::from_fn(|lane| list(buckets[lane]));
+fn vartime_fill_buckets(rows: &[MixedRow], window: &Window, sums: &mut [ExtendedRow]) {
+    for buckets in window.order.chunks_exact(LANES) {
+        let mut lists: [&[Entry]; LANES] = [&[]; LANES];
+        for (list, bucket) in lists.iter_mut().zip(buckets) {
+            *list = window.bucket(*bucket as usize);
+        }
         let mut sum = Accumulator::new(&Extended::identity());
         for i in 0..lists.iter().map(|list| list.len()).max().unwrap_or(0) {
             prefetch(rows, &lists, i + AHEAD);
@@ -173,7 +223,7 @@ fn vartime_fill_buckets(rows: &[MixedRow], digits: &[i32], sums: &mut [ExtendedR
             sum.add(&point, negative);
         }
         for (bucket, row) in buckets.iter().zip(extended_rows(&sum.finish())) {
-            sums[*bucket] = row;
+            sums[*bucket as usize] = row;
         }
     }
 }
@@ -185,8 +235,8 @@ fn fetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) -> (Mixed, Mask
     let mut negative = 0;
     for (lane, list) in lists.iter().enumerate() {
         if let Some(entry) = list.get(i) {
-            points[lane] = &rows[entry.row as usize];
-            negative |= Mask::from(entry.negative) << lane;
+            points[lane] = &rows[entry.row()];
+            negative |= entry.negative() << lane;
         }
     }
     (Mixed::from_rows(points), negative)
@@ -196,7 +246,7 @@ fn fetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) -> (Mixed, Mask
 fn prefetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) {
     for list in lists {
         if let Some(entry) = list.get(i) {
-            rows[entry.row as usize].prefetch();
+            rows[entry.row()].prefetch();
         }
     }
 }
@@ -217,11 +267,11 @@ fn extended_rows(point: &Extended) -> [ExtendedRow; LANES] {
 
 /// Bucket `bucket` of eight windows, the identity where there are fewer.
 #[inline(always)]
-fn load_bucket(sums: &[ExtendedRow], buckets: usize, first_window: usize, bucket: usize) -> Extended {
+fn load_bucket(sums: &[ExtendedRow], buckets: usize, bucket: usize) -> Extended {
     const IDENTITY: ExtendedRow = [[0, 0, 0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0], [0; 8]];
     let mut thirds = [[U64x8::zero(); LANES]; 3];
     for lane in 0..LANES {
-        let row = sums.get((first_window + lane) * buckets + bucket).unwrap_or(&IDENTITY);
+        let row = sums.get(lane * buckets + bucket).unwrap_or(&IDENTITY);
         for (third, words) in thirds.iter_mut().zip(row) {
             third[lane] = U64x8::load(words);
         }
@@ -239,11 +289,11 @@ fn load_bucket(sums: &[ExtendedRow], buckets: usize, first_window: usize, bucket
 
 /// For each of eight windows: the sum of (b + 1) * bucket b, as the sum of all suffix sums.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn bucket_totals(sums: &[ExtendedRow], buckets: usize, first_window: usize) -> Extended {
+fn bucket_totals(sums: &[ExtendedRow], buckets: usize) -> Extended {
     let mut suffix = Extended::identity();
     let mut total = Extended::identity();
     for bucket in (0..buckets).rev() {
-        suffix = suffix.add(&load_bucket(sums, buckets, first_window, bucket));
+        suffix = suffix.add(&load_bucket(sums, buckets, bucket));
         total = total.add(&suffix);
     }
     total

@@ -5,6 +5,7 @@
 //! order of *after*, which is public, and the weight of a permuted row is computed, not looked up.
 
 mod masks;
+mod own;
 mod prover;
 mod verifier;
 
@@ -15,8 +16,9 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use zeroize::Zeroizing;
 
 pub use self::masks::Masks;
+pub use self::own::{Encryption, OwnRows};
 pub use self::prover::{Prover, Relation, Witness, answers, close, commit, permute};
-pub use self::verifier::{Check, Opening, Verifier};
+pub use self::verifier::{Check, List, Opening, Verifier};
 
 use crate::backend::{Bytes32, Bytes64};
 use crate::error::{Error, Rejected};
@@ -57,11 +59,12 @@ impl Weights {
     /// t_i = e_i + (2 i + 1) y, for rows in their own order.
     fn in_order(&self, rows: Range<usize>) -> Vec<Scalar> {
         let mut weights = Vec::with_capacity(rows.len());
-        self.rows
-            .for_each_block(rows.start as u64, rows.len(), |block| weights.push(scalar_of_192(&odd(block))));
-        for (weight, row) in weights.iter_mut().zip(rows) {
-            *weight += Scalar::from(2 * row as u64 + 1) * self.y;
-        }
+        let mut of_number = Scalar::from(2 * rows.start as u64 + 1) * self.y;
+        let step = self.y + self.y;
+        self.rows.for_each_block(rows.start as u64, rows.len(), |block| {
+            weights.push(scalar_of_192(&odd(block)) + of_number);
+            of_number += step;
+        });
         weights
     }
 

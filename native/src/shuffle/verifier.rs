@@ -5,7 +5,9 @@ use std::ops::Range;
 use curve25519_dalek::traits::Identity;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 
-use super::{Encoded, Numbers, Rows, Weights, generators, of_columns, powers, rounds, row_of, value_base};
+use super::{
+    Encoded, Numbers, OwnRows, Rows, Weights, generators, of_columns, powers, rounds, row_of, value_base,
+};
 use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
 use crate::error::{Error, Rejected};
 use crate::parallel;
@@ -74,10 +76,8 @@ pub struct Check {
 /// (4) and (6) what is multiplied on the right.
 pub struct Verifier {
     generators: RistrettoPoint,
-    after: RistrettoPoint,
-    before: RistrettoPoint,
-    after_ciphertexts: [RistrettoPoint; 2],
-    before_ciphertexts: [RistrettoPoint; 2],
+    after: ListSums,
+    before: ListSums,
     /// of (5), the coefficient of F
     relation: Scalar,
     /// q so far
@@ -91,13 +91,10 @@ impl Verifier {
 
     /// Before the first row.
     pub fn new(gamma: &Scalar) -> Self {
-        let zero = RistrettoPoint::identity();
         Self {
-            generators: zero,
-            after: zero,
-            before: zero,
-            after_ciphertexts: [zero; 2],
-            before_ciphertexts: [zero; 2],
+            generators: RistrettoPoint::identity(),
+            after: ListSums::default(),
+            before: ListSums::default(),
             relation: Scalar::ZERO,
             product: Scalar::ONE,
             last: *gamma,
@@ -108,10 +105,8 @@ impl Verifier {
         let mut rows = Encoded::new(rows);
         let verifier = Self {
             generators: rows.point()?,
-            after: rows.point()?,
-            before: rows.point()?,
-            after_ciphertexts: [rows.point()?, rows.point()?],
-            before_ciphertexts: [rows.point()?, rows.point()?],
+            after: ListSums::decode(&mut rows)?,
+            before: ListSums::decode(&mut rows)?,
             relation: rows.scalar()?,
             product: rows.scalar()?,
             last: rows.scalar()?,
@@ -121,12 +116,11 @@ impl Verifier {
     }
 
     pub fn encode(&self) -> [Bytes32; Self::ENCODED] {
-        let ([a, b], [c, d]) = (self.after_ciphertexts, self.before_ciphertexts);
-        let [generators, after, before, a, b, c, d] =
-            [self.generators, self.after, self.before, a, b, c, d].map(|point| point.compress().0);
+        let generators = self.generators.compress().0;
+        let ([after, a, b], [before, c, d]) = (self.after.encode(), self.before.encode());
         let [relation, product, last] =
             [self.relation, self.product, self.last].map(|scalar| scalar.to_bytes());
-        [generators, after, before, a, b, c, d, relation, product, last]
+        [generators, after, a, b, before, c, d, relation, product, last]
     }
 
     /// Takes the next rows of both lists and their responses; `first` rows came before.
@@ -135,11 +129,11 @@ impl Verifier {
         backend: &dyn Backend,
         check: &Check,
         first: usize,
-        before: Rows<'_>,
+        before: List<'_>,
         after: Rows<'_>,
         responses: &[Bytes64],
     ) -> Result<(), Error> {
-        for round in rounds(responses.len(), before.columns) {
+        for round in rounds(responses.len(), after.columns) {
             let rows = first + round.start..first + round.end;
             let (f, g) = parse(&responses[round.clone()])
                 .map_err(|rejected| rejected.offset_by(round.start).in_list("responses"))?;
@@ -148,25 +142,11 @@ impl Verifier {
             self.absorb_generators(backend, check, rows, &f, &g)?;
 
             let named = |list| move |rejected: Rejected| rejected.offset_by(round.start).in_list(list);
-            let (rows_before, rows_after) = (before.slice(round.clone()), after.slice(round.clone()));
-            self.before +=
-                public_sum(backend, &weights, &rows_before.elements()).map_err(named("rows before"))?;
-            self.after += public_sum(backend, &f, &rows_after.elements()).map_err(named("rows after"))?;
             let columns = &check.weights.columns;
-            if columns.is_empty() {
-                continue;
-            }
-            let (weights, f) = (of_columns(&weights, columns), of_columns(&f, columns));
-            let sum = |weights, elements: Vec<Bytes32>| {
-                public_sum(backend, weights, &elements).map_err(|rejected| row_of(rejected, columns.len()))
-            };
-            for component in 0..2 {
-                let elements = rows_before.components(component);
-                self.before_ciphertexts[component] +=
-                    sum(&weights, elements).map_err(named("rows before"))?;
-                let elements = rows_after.components(component);
-                self.after_ciphertexts[component] += sum(&f, elements).map_err(named("rows after"))?;
-            }
+            let sums = before.slice(round.clone()).sums(backend, &weights, columns);
+            self.before.add(sums.map_err(named("rows before"))?);
+            let sums = List::Received(after.slice(round.clone())).sums(backend, &f, columns);
+            self.after.add(sums.map_err(named("rows after"))?);
         }
         Ok(())
     }
@@ -209,11 +189,12 @@ impl Verifier {
         g: &[Scalar],
     ) -> Result<(), Error> {
         let (dst, numbers) = (generators(), Numbers::new(rows));
-        self.generators += parallel::sum(f.len(), |part| {
+        let [sum] = parallel::long_sums(f.len(), |part| {
             let weights: Vec<_> = part.clone().map(|index| f[index] + check.omega * g[index]).collect();
-            backend.vartime_scalar_sum(&weights, Bases::Hashed(numbers.items().slice(part), &dst))
+            backend.vartime_scalar_sums(&weights, &[Bases::Hashed(numbers.items().slice(part), &dst)])
         })
         .map_err(|rejected| rejected.in_list("generators"))?;
+        self.generators += sum;
         Ok(())
     }
 
@@ -233,7 +214,7 @@ impl Verifier {
             == committed * gamma + masks;
         holds &= self.last == gamma * self.product;
         holds &= base(&opening.key_answer) == public_key.point() * gamma + opening.key;
-        holds &= self.after == self.before * opening.key_answer + opening.after;
+        holds &= self.after.elements == self.before.elements * opening.key_answer + opening.after;
         holds &= value_base() * self.relation + base(&opening.value_answer)
             == opening.linear * gamma + opening.constant;
         match (&opening.ciphertexts, joint_key) {
@@ -241,13 +222,76 @@ impl Verifier {
             (Some((masks, answer)), Some(joint_key)) => {
                 let zero = [base(answer), joint_key.point() * answer];
                 for component in 0..2 {
-                    holds &= self.after_ciphertexts[component]
-                        == self.before_ciphertexts[component] * gamma + zero[component] + masks[component];
+                    let before = self.before.ciphertexts[component] * gamma;
+                    holds &= self.after.ciphertexts[component] == before + zero[component] + masks[component];
                 }
             }
             _ => holds = false,
         }
         if holds { Ok(()) } else { Err(Error::BadProof) }
+    }
+}
+
+/// Weighted sums over one list: of its elements, and both components of those of its ciphertexts.
+#[derive(Default)]
+struct ListSums {
+    elements: RistrettoPoint,
+    ciphertexts: [RistrettoPoint; 2],
+}
+
+impl ListSums {
+    fn decode(rows: &mut Encoded<'_>) -> Result<Self, Error> {
+        Ok(Self { elements: rows.point()?, ciphertexts: [rows.point()?, rows.point()?] })
+    }
+
+    fn encode(&self) -> [Bytes32; 3] {
+        let [first, second] = self.ciphertexts;
+        [self.elements, first, second].map(|point| point.compress().0)
+    }
+
+    fn add(&mut self, more: Self) {
+        self.elements += more.elements;
+        self.ciphertexts.iter_mut().zip(more.ciphertexts).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+/// The list before: received, or with ciphertexts that the verifier has made itself.
+#[derive(Clone, Copy)]
+pub enum List<'a> {
+    Received(Rows<'a>),
+    Own(OwnRows<'a>),
+}
+
+impl List<'_> {
+    fn slice(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::Received(rows) => Self::Received(rows.slice(range)),
+            Self::Own(rows) => Self::Own(rows.slice(range)),
+        }
+    }
+
+    /// Of rows with these weights and columns with those.
+    fn sums(
+        &self,
+        backend: &dyn Backend,
+        weights: &[Scalar],
+        columns: &[Scalar],
+    ) -> Result<ListSums, Rejected> {
+        let elements = match self {
+            Self::Received(rows) => rows.elements(),
+            Self::Own(rows) => rows.elements(),
+        };
+        let [elements] = public_sums(backend, weights, [&elements])?;
+        let ciphertexts = match self {
+            _ if columns.is_empty() => Default::default(),
+            Self::Own(rows) => rows.ciphertexts(weights, columns)?,
+            Self::Received(rows) => {
+                let components = [rows.components(0), rows.components(1)];
+                public_sums(backend, &of_columns(weights, columns), components.each_ref())
+                    .map_err(|rejected| row_of(rejected, columns.len()))?
+            }
+        };
+        Ok(ListSums { elements, ciphertexts })
     }
 }
 
@@ -265,12 +309,14 @@ fn parse(responses: &[Bytes64]) -> Result<(Vec<Scalar>, Vec<Scalar>), Rejected> 
     Ok(parsed)
 }
 
-fn public_sum(
+/// The sum of each list, all with the same weights.
+fn public_sums<const N: usize>(
     backend: &dyn Backend,
     weights: &[Scalar],
-    elements: &[Bytes32],
-) -> Result<RistrettoPoint, Rejected> {
-    parallel::sum(elements.len(), |part| {
-        backend.vartime_scalar_sum(&weights[part.clone()], Bases::Elements(&elements[part]))
+    lists: [&Vec<Bytes32>; N],
+) -> Result<[RistrettoPoint; N], Rejected> {
+    parallel::long_sums(weights.len(), |part| {
+        let bases = lists.map(|list| Bases::Elements(&list[part.clone()]));
+        backend.vartime_scalar_sums(&weights[part], &bases)
     })
 }

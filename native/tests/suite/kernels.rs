@@ -304,7 +304,7 @@ fn sums_of_scalars() {
         for (bases, expected) in
             [(Bases::Elements(&elements), expected), (Bases::Hashed(batch.items(), &dst), hashed)]
         {
-            assert_eq!(backend.vartime_scalar_sum(scalars, bases).unwrap(), expected);
+            assert_eq!(backend.vartime_scalar_sums(scalars, &[bases, bases]).unwrap(), [expected; 2]);
             let sums = backend.secret_sums(&[SecretWeights::Scalars(scalars)], bases).unwrap();
             assert_eq!(sums, [expected]);
         }
@@ -350,7 +350,7 @@ fn sums_name_the_lowest_bad_element() {
                 (elements[index], *elements.last_mut().unwrap()) = (bad, bad);
                 let bases = Bases::Elements(&elements);
                 let expected = Rejected::bad_element(index);
-                assert_eq!(backend.vartime_scalar_sum(&batch.scalars, bases), Err(expected));
+                assert_eq!(backend.vartime_scalar_sums(&batch.scalars, &[bases]), Err(expected));
                 let secret = [SecretWeights::Scalars(&batch.scalars)];
                 assert_eq!(backend.secret_sums(&secret, bases), Err(expected));
             }

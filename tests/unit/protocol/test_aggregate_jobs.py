@@ -39,10 +39,13 @@ def test_values_are_scaled_clipped_and_flagged_from_end_to_end_of_int64() -> Non
     amounts = struct.pack(f"<{2 * count}q", *[amount for value in INT64 for amount in (value, value)])
     items = Items.from_sequence([b"%d" % place for place in range(count)])
     job = jobs.SumTargets(items, PLAN, OTHER, public_key(KEY), KEY[::-1], 0, Values(flags, amounts))
-    rows = np.frombuffer(job.run(), np.uint8).reshape(count, PLAN.row_bytes)
+    kept = job.run()
+    rows = np.frombuffer(jobs.sent(kept, PLAN), np.uint8).reshape(count, PLAN.row_bytes)
     values = opened(rows[:, 32:].tobytes())
     expected = [(1, 0, in_units(value, PLAN.aggregate), 0) for value in INT64]
     assert values == [multiple(number) for row in expected for number in row]
+    own = [row[:32].tobytes() + struct.pack("<I4q", number, *expected[number]) for number, row in enumerate(rows)]
+    assert jobs.encrypted(kept, PLAN) == b"".join(own)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,13 @@ class Lists:
             responses += more
         return Proof(self, statement, opening, responses)
 
+    def own(self) -> np.ndarray:
+        """The list before as its maker absorbs it; rows that were never moved."""
+        count = len(self.before)
+        numbers = np.arange(count, dtype="<u4").view(np.uint8).reshape(count, -1)
+        values = (np.arange(count * self.columns, dtype="<i8") - 3).view(np.uint8).reshape(count, -1)
+        return np.hstack([self.before[:, :32], numbers, values])
+
     def replaced(self, row: int, columns: slice, value: bytes) -> Lists:
         """With other bytes in one row after."""
         after = self.after.copy()
@@ -90,6 +97,14 @@ class Proof:
             rows, answers = slice(first, first + chunk), slice(64 * first, 64 * (first + chunk))
             before, after = self.lists.before[rows].tobytes(), self.lists.after[rows].tobytes()
             verifier = verifier.absorb(before, after, self.responses[answers])
+        verifier.finish()
+
+    def verify_own(self, own: np.ndarray, encryption_key: bytes = OTHER_KEY, chunk: int = 1 << 20) -> None:
+        """As the maker of the list before, who has encrypted it."""
+        verifier = ShuffleVerifier(self.statement, self.opening, VERIFICATION_KEY, encryption_key)
+        for first in range(0, len(own), chunk):
+            rows, answers = slice(first, first + chunk), slice(64 * first, 64 * (first + chunk))
+            verifier = verifier.absorb(own[rows].tobytes(), self.lists.after[rows].tobytes(), self.responses[answers])
         verifier.finish()
 
 

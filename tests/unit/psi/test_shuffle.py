@@ -10,7 +10,16 @@ import pytest
 import psi
 from psi import ElementError, ItemsError, LengthError, ProofError, PublicKeyError, ScalarError, dst, native
 from psi.shuffle import ShuffleProver, ShuffleVerifier
-from tests.unit.psi.shuffles import PROOF_KEY, SECRET_KEY, VERIFICATION_KEY, Lists, shuffled
+from tests.unit.psi.shuffles import (
+    JOINT_KEY,
+    PROOF_KEY,
+    RANDOMNESS_KEY,
+    SECRET_KEY,
+    VERIFICATION_KEY,
+    Lists,
+    rows_of,
+    shuffled,
+)
 from tests.vectors import shuffle as reference
 from tests.vectors.shuffle import INTEGERS, Statement
 
@@ -83,6 +92,49 @@ def specified(lists: Lists) -> Statement:
         [row.tobytes() for row in lists.after],
         statement.bound,
     )
+
+
+@pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("columns", [1, 3])
+def test_who_has_encrypted_verifies_by_what_it_has_encrypted(backend: str, count: int, columns: int) -> None:
+    proof = shuffled(count, columns).prove()
+    own = proof.lists.own()
+    for chunk in (count, 8):
+        proof.verify_own(own, chunk=chunk)
+    for place in (32, 36, own.shape[1] - 1):  # the number, the first value, the last one
+        wrong = own.copy()
+        wrong[-1, place] ^= 1
+        with pytest.raises(ProofError):
+            proof.verify_own(wrong)
+    with pytest.raises(ProofError):
+        proof.verify_own(own, SECRET_KEY)
+
+
+def test_who_has_encrypted_may_have_sorted_before_it_sent() -> None:
+    lists = shuffled(9, 2)
+    own = lists.own()
+    order = np.array([3, 1, 8, 0, 7, 2, 6, 4, 5])
+    moved = replace(lists, before=lists.before[order], permutation=np.argsort(order)[lists.permutation].astype("<u4"))
+    randomized = native.rerandomize(
+        moved.before[:, 32:].tobytes(), psi.public_key(JOINT_KEY), RANDOMNESS_KEY, 0, backend="portable"
+    )
+    after = np.hstack([moved.after[:, :32], rows_of(randomized, 128)[moved.permutation]])
+    proof = replace(moved, after=after).prove()
+    proof.verify()
+    proof.verify_own(own[order])
+    with pytest.raises(ProofError):
+        proof.verify_own(own)
+
+
+def test_who_has_encrypted_sees_what_others_see() -> None:
+    lists = shuffled(9, 2)
+    for columns in (slice(32, 64), slice(96, 128), slice(0, 32)):
+        other = lists.after[3, columns].tobytes()
+        proof = lists.replaced(4, columns, other).prove()
+        with pytest.raises(ProofError):
+            proof.verify_own(lists.own())
+    with pytest.raises(LengthError, match=r"rows before: expected a multiple of 52 bytes"):
+        lists.prove().verify_own(lists.before)
 
 
 def test_masks_differ_from_statement_to_statement() -> None:
