@@ -15,7 +15,7 @@ from nodes.service import report
 from nodes.totals.asking import TotalsHost, TotalsRequest
 from nodes.totals.results import write_totals
 from nodes.totals.star import StarRunner
-from protocol.errors import CancelledError, ConnectionLostError
+from protocol.errors import CancelledError, ConnectionLostError, RefusedError
 from protocol.results import Totals
 from protocol.totals import Coordinator
 from protocol.vocabulary import Role
@@ -74,7 +74,9 @@ class TotalsQuery(Drive):
 
 
 def _priced(error: Exception, host: TotalsHost) -> Exception:
-    """The same error, which also says what a question without an answer has cost."""
+    """The same error, which also says what a question without an answer has cost here; a refused one costs nothing."""
+    if isinstance(error, RefusedError):
+        return error
     error.args = (f"{error}; charged: {host.charged}",)
     return error
 

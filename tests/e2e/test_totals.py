@@ -172,5 +172,6 @@ def test_who_holds_more_than_the_question_says_refuses_and_is_paid(circle: Circl
     asked = ("--most", SIZE // 2, "--minimum", "1", "--where", "date>=2029-01-01", "--yes", "--json")
     outcome = north.accord("query", "totals", *whom, *asked)
     assert (outcome.code, outcome.error["code"]) == (ExitCode.REFUSED_BY_PARTNER, "refused")
+    assert "Both ledgers have it as session" in outcome.error["advice"]
     refused = [row for row in south.ledger() if row["event"] == "decision" and row["decision"] == "refused"][-1]
     assert (refused["reason"], refused["charged"], refused["exact"]) == ("bad-aggregate", 1, 1)
