@@ -5,17 +5,20 @@ Most tests take a modulus of 512 bits, at which everything works as at 3,072; tw
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import threading
 import time
 from math import gcd
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
 pytest.importorskip("gmpy2", reason="the extra `paillier` is not installed")
 pytest.importorskip("phe", reason="the extra `paillier` is not installed")
 
-from psi import paillier
+from psi import lp, paillier
 from psi.errors import ElementError, LengthError, ProofError, PublicKeyError
 
 KEY, OTHER = bytes(range(32)), bytes(range(32, 64))
@@ -210,3 +213,43 @@ def test_other_threads_run_meanwhile() -> None:
         turns += 1
         time.sleep(0.001)
     assert turns > 20 * 6, "with the lock held there are about three turns between two powers"
+
+
+def stream(key: bytes, start: int, length: int) -> int:
+    """Bytes of a ChaCha20 keystream with nonce 0, as a little-endian number."""
+    made = Cipher(ChaCha20(key, bytes(16)), mode=None).encryptor().update(bytes(start + length))
+    return int.from_bytes(made[start:], "little")
+
+
+def test_as_docs_protocol_says() -> None:
+    """Key, ciphertexts and proof, computed again from the page's words and Python's integers alone."""
+    found, place = [], 0
+    while len(found) < 2:
+        candidate = stream(KEY, 32 * place, 32) | 1 << 255 | 1 << 254 | 1
+        place += 1
+        if all(pow(base, candidate - 1, candidate) == 1 for base in (2, 3, 5, 7, 11, 13)):
+            found.append(candidate)
+    p, q = found
+    n = p * q
+    secret, public = paillier.draw_key(KEY), n.to_bytes(384, "big")
+    assert secret == p.to_bytes(192, "big") + q.to_bytes(192, "big")
+
+    added, subtracted, values = [b"a" * 32, b"b" * 32], [b"c" * 32], [5, -7, 2**46]
+    expected = []
+    for t, value in enumerate(values):
+        y = value + sum(stream(key, 400 * t, 400) for key in added) - stream(subtracted[0], 400 * t, 400)
+        r = 1 + stream(OTHER, 400 * t, 400) % (n - 1)
+        expected.append((1 + n * (y % n)) * pow(r, n, n * n) % (n * n))
+    assert rows(paillier.encrypt(packed(values), public, OTHER, added, subtracted)) == expected
+
+    sealed = paillier.encrypt(packed(values), public, OTHER, [], [])
+    statement = lp("accord/v1/opened", b"context", public, hashlib.sha512(sealed).digest(), packed(values))
+    weights_key = hashlib.sha512(statement).digest()[:32]
+    weights = [stream(weights_key, 16 * k, 16) for k in range(len(values))]
+    joined = 1
+    for row, weight in zip(rows(sealed), weights, strict=True):
+        joined = joined * pow(row, weight, n * n) % (n * n)
+    root = pow(joined, pow(n, -1, (p - 1) * (q - 1)), n)
+    total = sum(weight * value for weight, value in zip(weights, values, strict=True))
+    assert (1 + n * (total % n)) * pow(root, n, n * n) % (n * n) == joined
+    assert paillier.prove_opened(secret, b"context", sealed, packed(values)) == root.to_bytes(384, "big")
