@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from protocol import codec, messages
 from protocol.errors import MalformedPacketError, NonCanonicalEncodingError
-from protocol.messages import Packet, PacketType
+from protocol.messages import Packet, PacketType, Shares
 from tests.sim.host import Simulation
 
 SIGNATURE, CHAIN = b"\x07" * 64, b"\x08" * 64
@@ -49,6 +49,14 @@ def test_a_full_frame_fits_and_one_byte_more_does_not() -> None:
         codec.decode_packet(codec.encode_packet(replace(full, payload=full.payload + b"\x00")))
 
 
+def test_shares_of_all_cells_under_paillier_fit() -> None:
+    ciphertexts = bytes(768) * codec.MAX_CATEGORIES
+    said = Shares(bytes(64), 2, ciphertexts, b"", bytes(64))
+    packet = Packet(PacketType.SHARES, codec.encode_message(said), SIGNATURE, sender="e" * 256)
+    decoded = codec.decode_packet(codec.encode_packet(packet))
+    assert codec.decode_message(decoded, Shares) == said
+
+
 @pytest.mark.parametrize(
     "packet",
     [
@@ -58,6 +66,7 @@ def test_a_full_frame_fits_and_one_byte_more_does_not() -> None:
         Packet(PacketType.BLINDED, b"x", sequence=3),
         Packet(PacketType.BLINDED, b"x", sequence=3, chain=CHAIN[:-1]),
         Packet(PacketType.ACCEPT, bytes(codec.SIGNED_PAYLOAD_BYTES + 1), SIGNATURE),
+        Packet(PacketType.SHARES, bytes(codec.SHARES_PAYLOAD_BYTES + 1), SIGNATURE),
         Packet(PacketType.BLINDED, b"x", sequence=3, chain=CHAIN, sender="east"),
         Packet(PacketType.ACCEPT, b"x", SIGNATURE, sender="e" * 257),
         Packet(PacketType.ACCEPT, b"x", SIGNATURE, sender="ea\nst"),
