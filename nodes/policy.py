@@ -198,9 +198,10 @@ class Rule:
         """Return what this rule does not cover, by the keys of rules.toml; its direction apart."""
         kinds = {kind for kind, _ in facts.lists}
         covered = kinds <= self.kinds if self.allow else bool(kinds & self.kinds)
+        by_name = self.allow and facts.query == TOTALS_PAILLIER  # nobody is led to the weaker scheme by a "*"
         asked = {
             "partners": (self.partners, facts.partner),
-            "queries": (self.queries, facts.query),
+            "queries": (self.queries - {ANY} if by_name else self.queries, facts.query),
             "reveals": (self.reveals, facts.reveals),
             "data_sets": (self.data_sets, facts.data_set),
             "purposes": (self.purposes, facts.purpose),

@@ -106,6 +106,19 @@ def test_figures_need_a_rule_that_says_how_closely() -> None:
     assert anything.lacks(COUNT) == {"aggregates": "count"}
 
 
+def test_only_a_rule_that_names_paillier_allows_it() -> None:
+    rule = next(rule for rule in RULES if rule.id == "customs-learn-figures")
+    anything = replace(rule, queries=frozenset({"*"}), reveals=frozenset({"*"}))
+    named = replace(anything, queries=frozenset({"totals-paillier"}))
+    total = replace(COUNT, query="totals", reveals="totals")
+    under_paillier = replace(total, query="totals-paillier")
+    assert decide(total, (anything,)).allowed
+    assert decide(under_paillier, (anything,)) == Decision(False, Ground.NO_RULE)
+    assert anything.lacks(under_paillier) == {"queries": "totals-paillier"}
+    assert decide(under_paillier, (anything, named)).allowed
+    assert decide(under_paillier, (replace(anything, allow=False), named)).ground is Ground.REFUSED_BY_RULE
+
+
 def test_no_more_identifiers_of_a_person_count_than_the_rule_says() -> None:
     assert decide(replace(COUNT, per_person=2), RULES) == Decision(
         False, Ground.TOO_MANY_PER_PERSON, "customs-learn-figures"
