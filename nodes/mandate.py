@@ -37,9 +37,11 @@ class Mandate:
             raise MandateTimeError("expected a mandate that holds now, got one that has ended")
 
 
-def load_mandate(path: Path) -> Mandate:
-    """Read and check a mandate file. Raises MandateError."""
-    return parse_mandate(read_bounded(path, MandateError, "mandate"), str(path))
+def load_mandate(path: Path) -> tuple[str, Mandate]:
+    """Read a mandate file. Returns: its text, which the node reads again, and what it says. Raises MandateError."""
+    data = read_bounded(path, MandateError, "mandate")
+    mandate = parse_mandate(data, str(path))
+    return data.decode("utf-8"), mandate
 
 
 def parse_mandate(data: bytes, name: str = "mandate") -> Mandate:

@@ -32,9 +32,11 @@ class Signer(Protocol):
     """Holds a node's signing key; the key itself stays with the node."""
 
     @property
-    def public_key(self) -> bytes: ...
+    def public_key(self) -> bytes:
+        """Ed25519, 32 bytes."""
 
-    def sign(self, message: bytes) -> bytes: ...
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes, RFC 8032, section 5.1.6."""
 
 
 def payload_type(kind: PacketType) -> str:

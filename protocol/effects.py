@@ -35,6 +35,8 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Send:
+    """A packet's exact bytes for the partner. Not answered."""
+
     packet: bytes
     type: PacketType
 
@@ -50,6 +52,8 @@ class SendTo:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
+    """Run a job, beside everything else. Result: what its `run` returns."""
+
     token: int
     job: Job
 

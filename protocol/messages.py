@@ -54,6 +54,8 @@ class PacketType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Participant:
+    """One agency in a question: its `Role`, the data set that is asked about or added up, its Ed25519 key."""
+
     agency: str
     role: str
     data_set: str
@@ -62,12 +64,16 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class List:
+    """Identifiers of one kind: how many the requester asks about, or of totals how many one agency may hold."""
+
     kind: str
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class LegalBasis:
+    """Why it may be asked, as the mandate says; nobody checks more than its form and what rules say of it."""
+
     purpose: str
     instrument: str
     reference: str
@@ -173,6 +179,8 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
+    """The responder's answer to an envelope: it holds so much, and commits to its seed and snapshot."""
+
     envelope_digest: bytes
     agency: str
     sizes: tuple[int, ...]
@@ -184,6 +192,8 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """The other answer; the `Reason` is all that is told."""
+
     envelope_digest: bytes
     agency: str
     reason: str
@@ -191,6 +201,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Open:
+    """The requester opens its commitments, and gives keys where it answers too."""
+
     salt: bytes
     coin: bytes
     public_keys: tuple[bytes, ...] = ()
@@ -201,6 +213,8 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """The responder's keys, one for each list."""
+
     open_digest: bytes
     public_keys: tuple[bytes, ...]
     proofs: tuple[bytes, ...] = ()
@@ -337,6 +351,8 @@ class Decryption:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
+    """The end of a session that goes wrong, signed; `reference` is the latest digest that its sender has."""
+
     reference: bytes
     reason: str
     names: tuple[str, ...] = ()

@@ -20,12 +20,6 @@ SEPARATOR: Final = b": "
 MAX_CONTACT_BYTES: Final = MAX_NOTE_TEXT_BYTES - MAX_REFERENCE_BYTES - len(SEPARATOR)
 
 
-def encode_note(text: str) -> bytes:
-    """Returns 128 bytes. A text that is too long is cut between characters."""
-    raw = _cut(text, MAX_NOTE_TEXT_BYTES)
-    return len(raw).to_bytes(2, "big") + raw.ljust(MAX_NOTE_TEXT_BYTES, b"\0")
-
-
 def cut_reference(reference: str) -> bytes:
     """Return a reference as notes carry it: one printable line of at most 64 bytes, which `decode_note` accepts."""
     if not reference.isprintable():

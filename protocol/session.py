@@ -202,6 +202,7 @@ class Session:
         self._effects.append(make(self._tokens))
 
     def emit(self, effect: Effect) -> None:
+        """Have an effect carried out that is not answered."""
         self._effects.append(effect)
 
     def _send_signed(self, kind: PacketType, message: Message) -> Packet:
@@ -218,6 +219,7 @@ class Session:
         return packet
 
     def send_rows(self, kind: PacketType, rows: bytes) -> None:
+        """Send a frame, as the transcript's next."""
         self.emit(Send(codec.encode_packet(self._agreed().stamp(kind, rows)), kind))
 
     def _send_statement(self, kind: PacketType, tags_commitment: bytes = b"") -> None:

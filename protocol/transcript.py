@@ -36,6 +36,7 @@ class Direction:
         self.chain = hashlib.sha512(lp(TRANSCRIPT, sender.value, ctx)).digest()
 
     def absorb(self, kind: PacketType, payload: bytes, signature: bytes) -> None:
+        """Count a packet, and hash it into the chain."""
         chained = lp(payload, signature) if signature else payload
         content = hashlib.sha512(chained).digest()
         self.chain = hashlib.sha512(lp(self.chain, self.count, int(kind), content)).digest()
@@ -55,6 +56,7 @@ class Transcript:
 
     @property
     def received_count(self) -> int:
+        """Packets that came from the partner since the transcript began."""
         return self._in.count
 
     def stamp(self, kind: PacketType, payload: bytes, signature: bytes = b"") -> Packet:

@@ -12,6 +12,8 @@ from typing import Final
 
 
 class Role(StrEnum):
+    """What an agency does in a session."""
+
     REQUESTER = "requester"
     RESPONDER = "responder"
     CONTRIBUTOR = "contributor"  # of totals, beside the requester, who contributes too
@@ -25,6 +27,8 @@ class Realm(StrEnum):
 
 
 class Query(StrEnum):
+    """What is asked; each is a protocol of its own."""
+
     INTERSECT = "intersect"
     EPOCH_SYNC = "epoch-sync"
     COUNT = "count"

@@ -37,22 +37,22 @@ invert_scalar = native.invert_scalars
 
 
 def multiply(scalar: bytes, element: bytes) -> bytes:
-    """s * P, in constant time. Raises ElementError (also for the identity), ScalarError, LengthError."""
+    """s * P of 32 bytes, in constant time. Raises ElementError (also for the identity), ScalarError, LengthError."""
     return native.multiply(scalar, element)
 
 
 def multiply_base(scalar: bytes) -> bytes:
-    """s * G, in constant time. Raises ScalarError, LengthError."""
+    """s * G of 32 bytes, in constant time. Raises ScalarError, LengthError."""
     return native.multiply_base(scalar)
 
 
 def hash_to_group(message: bytes, dst: bytes) -> bytes:
-    """HashToGroup of RFC 9497, section 4.1. Raises InvalidInputError, ItemsError, DstError."""
+    """HashToGroup of RFC 9497, section 4.1: 32 bytes. Raises InvalidInputError, ItemsError, DstError."""
     return native.hash_to_group(Items.from_sequence([message]), dst)
 
 
 def hash_to_scalar(message: bytes, dst: bytes) -> bytes:
-    """HashToScalar of RFC 9497, section 4.1. Raises DstError."""
+    """HashToScalar of RFC 9497, section 4.1: 32 bytes. Raises DstError."""
     return native.reduce_scalars(native.expand_message_xmd(message, dst, _UNIFORM_BYTES))
 
 

@@ -72,7 +72,7 @@ def modulus(secret_key: bytes) -> bytes:
 
 
 def check_modulus(public_modulus: bytes) -> None:
-    """See that a partner's modulus has the form of one.
+    """See that a partner's modulus has the form of one: 384 bytes, big-endian.
 
     Raises:
         PublicKeyError: another length or size, even, or a prime.
@@ -144,7 +144,7 @@ def add_up(public_modulus: bytes, contributions: Sequence[bytes]) -> bytes:
 
 
 def decrypt(secret_key: bytes, ciphertexts: bytes) -> list[int]:
-    """The numbers behind checked ciphertexts, each the one between -N/2 and N/2.
+    """The numbers behind checked ciphertexts, n x 768 bytes, each the one between -N/2 and N/2.
 
     Cost: n times 15 ms on a current core.
     """
@@ -186,7 +186,7 @@ def prove_opened(secret_key: bytes, context: bytes, ciphertexts: bytes, values: 
 
 
 def verify_opened(public_modulus: bytes, context: bytes, ciphertexts: bytes, values: bytes, root: bytes) -> None:
-    """Verify what ``prove_opened`` proves.
+    """Verify what ``prove_opened`` proves; arguments as there, and its 384 bytes.
 
     Raises:
         ProofError: these are not the values, or not this root. LengthError: buffers that are not whole.

@@ -78,6 +78,11 @@ def prove_possession(secret_key: bytes, proof_key: bytes, context: bytes) -> byt
 def verify_possession(public_key: bytes, context: bytes, proof: Buffer) -> None:
     """Check that whoever made ``proof`` in this context knew the private key of ``public_key``.
 
+    Args:
+        public_key: 32 bytes.
+        context: as it was proved in.
+        proof: 64 bytes.
+
     Raises:
         ProofError, PublicKeyError.
     """
@@ -105,6 +110,12 @@ def prove_partials(secret_key: bytes, proof_key: bytes, context: bytes, cipherte
 
 def verify_partials(public_key: bytes, context: bytes, ciphertexts: Buffer, partials: Buffer, proof: Buffer) -> None:
     """Check the partials of one party for a batch of ciphertexts.
+
+    Args:
+        public_key: of that party, 32 bytes.
+        context: as it was proved in.
+        ciphertexts, partials: 1 to 32,768 of each, n x 64 and n x 32 bytes.
+        proof: 64 bytes.
 
     Raises:
         ProofError, ElementError, PublicKeyError, LengthError.
@@ -143,6 +154,12 @@ def prove_knowledge(
 
 def verify_knowledge(context: bytes, public_key: bytes, ciphertexts: Buffer, proof: Buffer) -> None:
     """Check that whoever made ``proof`` in this context knew what each ciphertext holds.
+
+    Args:
+        context: as it was proved in.
+        public_key: under which they are encrypted, 32 bytes.
+        ciphertexts: 1 to 32,768 of them, n x 64 bytes.
+        proof: 128 bytes.
 
     Raises:
         ProofError, ElementError, PublicKeyError, LengthError.

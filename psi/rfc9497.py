@@ -86,7 +86,7 @@ def challenge(mode: Mode, public_key: bytes, composites: Composites, t2: bytes, 
 
 
 def weights(mode: Mode, public_key: bytes, c: Sequence[bytes], d: Sequence[bytes]) -> list[bytes]:
-    """The weights d_i that a batched proof gives to its elements (section 2.2.1)."""
+    """The weights d_i that a batched proof gives to its elements (section 2.2.1): n scalars. Raises LengthError."""
     if len(c) != len(d) or not 0 < len(c) <= _MAX_FRAMED_BYTES:
         raise LengthError(f"proof: expected as many elements as evaluations, at least one, got {len(c)}, {len(d)}")
     # seedTranscript = I2OSP(len(Bm), 2) || Bm || I2OSP(len(seedDST), 2) || seedDST
@@ -128,6 +128,10 @@ def compute_composites_fast(
 
 def verify_proof(mode: Mode, public_key: bytes, c: Sequence[bytes], d: Sequence[bytes], proof: bytes) -> None:
     """VerifyProof with A = G (section 2.2.2): d_i = k * c_i for the k of the public key.
+
+    Args:
+        public_key, c, d: elements of 32 bytes each, as many in c as in d.
+        proof: 64 bytes, c || s.
 
     Raises:
         ProofError: the proof does not verify, or is not a pair of canonical scalars.

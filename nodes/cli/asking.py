@@ -20,10 +20,9 @@ from nodes.cli.output import json_option
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import connect
 from nodes.control.wire import Order, QueryOrder
-from nodes.errors import MandateError, NodeError, OutputExistsError, QuestionError
-from nodes.fields import read_bounded
+from nodes.errors import NodeError, OutputExistsError, QuestionError
 from nodes.home import Home, create_private, removed_on_error
-from nodes.mandate import Mandate, parse_mandate
+from nodes.mandate import Mandate, load_mandate
 from protocol.errors import Reason, RefusedError
 
 SESSION_SHOWN: Final = 16  # digits, as `accord ledger show` has them
@@ -88,8 +87,7 @@ def check_options(kinds: tuple[str, ...], mandate: Path, output: Path | None) ->
         raise OutputExistsError(f"expected a new file for the result, got {output}, which is there")
     if len(set(kinds)) != len(kinds):
         raise QuestionError("expected each --kind once, got one twice")
-    text = read_bounded(mandate, MandateError, "mandate")
-    return text.decode("utf-8"), parse_mandate(text, str(mandate))
+    return load_mandate(mandate)
 
 
 def put(

@@ -18,11 +18,10 @@ from nodes.control.wire import SyncOrder
 from nodes.epochs.errors import EpochUnknownError
 from nodes.epochs.given import GivenEpoch, GivenEpochs, Terms
 from nodes.epochs.held import HeldEpoch, HeldEpochs
-from nodes.errors import MandateError, QuestionError, StorageError
-from nodes.fields import read_bounded
+from nodes.errors import QuestionError, StorageError
 from nodes.home import Home, make_folder
 from nodes.ledger import Entry, Event
-from nodes.mandate import parse_mandate
+from nodes.mandate import load_mandate
 from nodes.node import spools_for
 from nodes.partners import PartnerBook
 from nodes.registry import Registry
@@ -195,9 +194,8 @@ def sync(home: Home, partner: str, asked: str, kinds: tuple[str, ...], mandate: 
     The first time, name the kinds that the partner opened it for. The partner learns that you synchronise, and may
     charge again for what you asked before.
     """
-    text = read_bounded(mandate, MandateError, "mandate")
-    parse_mandate(text, str(mandate))  # a mistake shows before the node is asked
-    order = SyncOrder(partner, asked, kinds, text.decode("utf-8"))
+    text, _ = load_mandate(mandate)  # a mistake shows before the node is asked
+    order = SyncOrder(partner, asked, kinds, text)
     try:
         facts = ask(home, order, ProgressLine(quiet=as_json))
     except RefusedError as error:

@@ -38,6 +38,7 @@ class Plan:
 
     @classmethod
     def of(cls, envelope: Envelope) -> Plan:
+        """The plan of a checked envelope."""
         sizes = tuple(entry.size for entry in envelope.lists)
         return cls(Query(envelope.query), asked_aggregate(envelope), sizes)
 

@@ -100,6 +100,7 @@ class Matching:
         )
 
     def begin(self) -> None:
+        """Take in what the requester asked and shuffled."""
         self._asked_intake.begin()
 
     def _intake(

@@ -86,6 +86,7 @@ class Shuffle:
         self._permutation = bytearray()
 
     def begin(self) -> None:
+        """Send what is asked, masked; then the partner's list, shuffled."""
         in_turn(frames([self._list.asked], ELEMENT_BYTES), self._ask, self._mask)
 
     # --- what is asked

@@ -28,7 +28,7 @@ COLUMN: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 def asked_aggregate(envelope: Envelope) -> Aggregate:
-    """What a checked envelope of count, sum or totals asks for."""
+    """What a checked envelope of count, sum or totals asks for. Raises EnvelopeError where it asks for nothing."""
     if envelope.aggregate is None:
         raise EnvelopeError("expected what is to be counted or summed, got nothing")
     return envelope.aggregate

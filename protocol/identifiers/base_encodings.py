@@ -35,7 +35,11 @@ def _number(text: str, alphabet: str) -> int:
 
 
 def base58check(text: str, alphabet: str) -> bytes:
-    """Return version and payload of a base58check string of at most 128 characters."""
+    """Return version and payload of a base58check string of at most 128 characters.
+
+    Raises:
+        WrongFormatError, CheckDigitError.
+    """
     if not 8 <= len(text) <= 128:
         raise WrongFormatError("expected 8 to 128 base58 characters, got another length")
     number = _number(text, alphabet)
@@ -48,7 +52,11 @@ def base58check(text: str, alphabet: str) -> bytes:
 
 
 def monero_base58(text: str) -> bytes:
-    """Return network byte and payload of a Monero address: blocks of 11 characters, a Keccak-256 checksum."""
+    """Return network byte and payload of a Monero address: blocks of 11 characters, a Keccak-256 checksum.
+
+    Raises:
+        WrongFormatError, CheckDigitError.
+    """
     data = b""
     for start in range(0, len(text), MONERO_BLOCK_CHARACTERS[-1]):
         block = text[start : start + MONERO_BLOCK_CHARACTERS[-1]]
@@ -71,7 +79,7 @@ def keccak_256(data: bytes) -> bytes:
 
 
 def five_bit_values(text: str) -> list[int]:
-    """Return the values of lower-case Bech32 characters."""
+    """Return the values of lower-case Bech32 characters. Raises WrongFormatError."""
     values = [BECH32_ALPHABET.find(character) for character in text]
     if -1 in values:
         raise WrongFormatError("expected Bech32 characters, got another")

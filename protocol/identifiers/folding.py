@@ -100,7 +100,11 @@ def fold_number(raw: str) -> str:
 
 
 def drop_spacing(raw: str) -> str:
-    """Return a case-sensitive value without blanks and invisible marks; everything else stays."""
+    """Return a case-sensitive value without blanks and invisible marks; everything else stays.
+
+    Raises:
+        UnsupportedCharacterError: too long. EmptyValueError: nothing is left.
+    """
     if len(raw) > MAX_RAW_CHARACTERS:
         raise UnsupportedCharacterError(f"expected at most {MAX_RAW_CHARACTERS} characters, got {len(raw)}")
     if not (text := raw.translate(_SPACING)):

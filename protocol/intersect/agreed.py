@@ -30,11 +30,20 @@ RESPONDER_ASKS: Final = 1
 class Drive(Protocol):
     """What a leg uses of its session."""
 
-    def do(self, make: Callable[[int], Effect], then: Callable[[Any], None]) -> None: ...
-    def emit(self, effect: Effect) -> None: ...
-    def expect(self, kind: PacketType, handler: Handler) -> None: ...
-    def send_rows(self, kind: PacketType, rows: bytes) -> None: ...
-    def advance(self, count: int) -> None: ...
+    def do(self, make: Callable[[int], Effect], then: Callable[[Any], None]) -> None:
+        """Ask the host for what `make` makes of a token; `then` gets its result."""
+
+    def emit(self, effect: Effect) -> None:
+        """Have an effect carried out that is not answered."""
+
+    def expect(self, kind: PacketType, handler: Handler) -> None:
+        """Let packets of this type come next, and no others."""
+
+    def send_rows(self, kind: PacketType, rows: bytes) -> None:
+        """Send a frame."""
+
+    def advance(self, count: int) -> None:
+        """Count elements of the phase under way as done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class Terms:
         )
 
     def keys(self, lists: int, purpose: str) -> list[bytes]:
+        """The key of each list."""
         return [self.key(number, purpose) for number in range(lists)]
 
 
@@ -69,7 +79,7 @@ def chunk_statement(ctx: bytes, leg: int, chunk: Span, public_keys: Sequence[byt
 
 
 def check_public_keys(public_keys: Sequence[bytes], expected: int) -> None:
-    """One canonical element per list, none of them the identity."""
+    """One canonical element per list, none of them the identity. Raises SizeError, PublicKeyError."""
     if len(public_keys) != expected:
         raise SizeError(f"expected {expected} public keys, got {len(public_keys)}")
     try:

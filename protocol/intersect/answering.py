@@ -57,6 +57,7 @@ class Answering:
         return self._all_asked and not self._pending
 
     def begin(self, ctx: bytes, asked_sizes: Sequence[int], own_sizes: Sequence[int]) -> None:
+        """Answer what is asked, and meanwhile tag the own lists."""
         self._ctx = ctx
         self._asked, self._to_tag = chunks(asked_sizes), chunks(own_sizes)
         self._expect_next()

@@ -68,6 +68,7 @@ class Asking:
         self._unsorted = len(sizes)
 
     def begin(self) -> None:
+        """Send the lists blinded, chunk by chunk, as far ahead of the answers as the window lets."""
         self._drive.expect(PacketType.EVALUATED, self._on_evaluated)
         self._blind_next()
         self._finish_if_verified()

@@ -41,10 +41,12 @@ class Plan:
 
     @property
     def agencies(self) -> tuple[str, ...]:
+        """All participants, the requester first."""
         return tuple(participant.agency for participant in self.envelope.participants)
 
     @property
     def requester(self) -> str:
+        """Who asks, contributes too and coordinates."""
         return self.agencies[0]
 
     @property
@@ -54,10 +56,12 @@ class Plan:
 
     @property
     def categories(self) -> tuple[str, ...]:
+        """One cell of each stage for each; a single one without a name where the question names none."""
         return self.aggregate.categories or ("",)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
+        """Those of this question: a count has no values."""
         return tuple(Stage) if self.aggregate.value else (Stage.CONTRIBUTORS, Stage.RECORDS)
 
     @property
@@ -70,9 +74,11 @@ class Plan:
         return terms.minimum * self.aggregate.per_person
 
     def signing_key(self, agency: str) -> bytes | None:
+        """Ed25519, 32 bytes; None for a stranger."""
         return next((p.signing_key for p in self.envelope.participants if p.agency == agency), None)
 
     def role(self, agency: str) -> Role:
+        """As the envelope has it."""
         return Role.REQUESTER if agency == self.requester else Role.CONTRIBUTOR
 
     def limits(self, stage: Stage) -> Bounds:
@@ -102,15 +108,19 @@ class Plan:
     # --- what proofs and commitments are bound to
 
     def share_context(self, salt: bytes, agency: str) -> bytes:
+        """Of the proof that an agency has the private key of its share."""
         return lp(POSSESSION_OF_SHARE, salt, self.role(agency).value, agency)
 
     def contribution_context(self, ctx: bytes, agency: str) -> bytes:
+        """Of the proofs in a contribution."""
         return lp(CONTRIBUTION, ctx, self.role(agency).value, agency)
 
     def shares_context(self, ctx: bytes, agency: str, stage: Stage, cells: bytes) -> bytes:
+        """Of the proof of an agency's partial decryptions of these cells."""
         return lp(SHARES, ctx, self.role(agency).value, agency, int(stage), cells)
 
     def decryption_context(self, ctx: bytes, stage: Stage, cells: bytes) -> bytes:
+        """Of the proof of what the requester decrypted, under Paillier."""
         return lp(DECRYPTION, ctx, self.requester, int(stage), cells)
 
     def pledge(self, agency: str, contribution: Contribution) -> bytes:

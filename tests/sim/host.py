@@ -26,10 +26,10 @@ from protocol.handshake import Question
 from protocol.host_answers import Admission, Rejection
 from protocol.intersect import IntersectRequester, IntersectResponder
 from protocol.messages import LegalBasis, List, PacketType
-from protocol.notes import encode_note
 from protocol.results import Answer
 from protocol.session import Local, Peer, Secrets, Session
 from psi import Items, PsiError
+from tests.notes import encode_note
 
 NOW_MS = 1_800_000_000_000
 PROFILE = hashlib.sha512(b"a profile for simulations").digest()

@@ -18,7 +18,8 @@ TEXT = SAMPLE.read_text(encoding="utf-8")
 
 
 def test_the_sample_is_read_and_complete() -> None:
-    mandate = load_mandate(SAMPLE)
+    text, mandate = load_mandate(SAMPLE)
+    assert (text, mandate) == (TEXT, parse_mandate(TEXT.encode()))
     assert mandate.legal_basis.case_reference == "FN-2026-0042"
     assert mandate.not_before_ms == 1_767_225_600_000  # date -u -d 2026-01-01 +%s
     keys = set(re.findall(r"^(\w+) = ", TEXT, re.MULTILINE))
@@ -72,6 +73,13 @@ def test_size_is_bounded(tmp_path: Path) -> None:
         load_mandate(huge)
     with pytest.raises(UnreadableFileError, match=r"No such file.*check the name"):
         load_mandate(tmp_path / "none")
+
+
+def test_another_encoding_is_a_mistake_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mandate.toml"
+    file.write_bytes(TEXT.encode("utf-16"))
+    with pytest.raises(MandateError, match="UTF-8"):
+        load_mandate(file)
 
 
 def test_a_mandate_holds_only_in_its_period() -> None:

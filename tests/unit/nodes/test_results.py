@@ -17,8 +17,9 @@ from nodes.hits import UNOPENED, _hit
 from nodes.registry import Snapshot, Source, import_source
 from nodes.registry.source import SourceRecord
 from protocol.identifiers import KINDS, split_canonical
-from protocol.notes import FILLER, encode_note
+from protocol.notes import FILLER
 from protocol.results import Answer
+from tests.notes import encode_note
 from tests.unit.nodes.registry.reading import NOW, registry
 
 NAMES = (

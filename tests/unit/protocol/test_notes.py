@@ -13,10 +13,10 @@ from protocol.notes import (
     MAX_REFERENCE_BYTES,
     cut_reference,
     decode_note,
-    encode_note,
     encode_notes,
 )
 from psi import NOTE_BYTES, Items
+from tests.notes import encode_note
 
 any_text = st.text(st.characters(exclude_categories=[]), max_size=90)  # half surrogate pairs too
 
