@@ -182,6 +182,7 @@ def _library_us(samples: Samples, calls: tuple[str, ...]) -> list[float]:
 
 
 def _ratios(samples: Samples, backends: tuple[str, ...]) -> list[dict[str, Any]]:
+    """How many times as fast as libraries and the portable backend, by repetition."""
     ratios = []
     for operation in (*OPERATIONS, *DIFFERENCES):
         for backend in backends:
@@ -190,6 +191,8 @@ def _ratios(samples: Samples, backends: tuple[str, ...]) -> list[dict[str, Any]]
             if backend != "portable":
                 others["portable"] = samples[operation.name, "portable", ONE]
             for against, theirs in others.items():
+                if min(*own, *theirs) <= 0:
+                    continue  # a difference below what can be measured
                 by_repetition = [their / mine for their, mine in zip(theirs, own, strict=True)]
                 row = {"operation": operation.name, "backend": backend, "against": against}
                 ratios.append(row | {"ratio": median(by_repetition), "samples": by_repetition})
