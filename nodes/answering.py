@@ -168,7 +168,7 @@ class ResponderHost(CaseFile):
         """Charge the budget, then write the disclosure: if the row fails, what was charged was not disclosed."""
         figures = FigureCost(effect.epsilon_millis, effect.exact) if self._telling is not None else None
         if isinstance(self._telling, TotalsSession):
-            self.node.state.remember_total(self.reservation, self.facts.snapshot, self.asked, self.node.now_ms())
+            self._telling.remember(self.reservation, self.asked)
         self.node.state.charge(self.reservation, effect.elements, self.node.now_ms(), figures)
         more = asdict(figures) if figures is not None else {}
         self.record(Event.DISCLOSURE, charged=effect.elements, ctx=effect.ctx.hex(), **more)

@@ -288,6 +288,7 @@ class Runner(ABC):
         else:
             log.error(line("host-failed", session=session, code=cause.code, message=cause))
             error = HostError(f"expected this node to carry out an effect, got {cause.code}")
+            error.reason = cause.reason
         error.__cause__ = cause
         self.end(error)
 

@@ -7,7 +7,7 @@ than CLOCK_STEP_MS is refused, since with it expired envelopes could come back a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS figure_charges (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS figure_charges_by_day ON figure_charges (day, partner, data_set);
 CREATE TABLE IF NOT EXISTS totals_told (
-    session BLOB PRIMARY KEY, day INTEGER NOT NULL, snapshot TEXT NOT NULL, envelope BLOB NOT NULL
+    session BLOB PRIMARY KEY, day INTEGER NOT NULL, envelope BLOB NOT NULL, snapshot TEXT NOT NULL, terms TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
@@ -68,6 +68,15 @@ class EpochAccount:
     id: str
     opened_ms: int
     cap_elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredTotal:
+    """A question for a total: its envelope, and from which records and on which terms own figures were made."""
+
+    envelope: bytes
+    snapshot: str
+    terms: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +190,27 @@ class State:
         with self._database.reading() as connection:
             return self._used_figures(connection, partner, data_set, now_ms // DAY_MS - period_days + 1)
 
-    def remember_total(self, session: bytes, snapshot: str, envelope: bytes, now_ms: int) -> None:
-        """Remember a question for a total and the version of own records, before a partial decryption leaves."""
-        with self._at(now_ms) as connection:
-            values = (session, now_ms // DAY_MS, snapshot, envelope)
-            connection.execute("INSERT INTO totals_told VALUES (?, ?, ?, ?)", values)
+    def remember_total(
+        self,
+        session: bytes,
+        total: AnsweredTotal,
+        check: Callable[[Iterable[AnsweredTotal]], None],
+        period_days: int,
+        now_ms: int,
+    ) -> None:
+        """Remember a total before this node's first share leaves, unless `check` of all others of the period raises.
 
-    def totals_answered(self, period_days: int, now_ms: int) -> tuple[tuple[bytes, str], ...]:
-        """Return envelope and snapshot of the totals answered in the period that ends today."""
+        Nothing comes in between: of two that may not both be answered, the second is not, however close they are.
+        """
+        with self._at(now_ms) as connection:
+            check(self._totals_answered(connection, period_days, now_ms))
+            values = (session, now_ms // DAY_MS, total.envelope, total.snapshot, total.terms)
+            connection.execute("INSERT INTO totals_told VALUES (?, ?, ?, ?, ?)", values)
+
+    def totals_answered(self, period_days: int, now_ms: int) -> list[AnsweredTotal]:
+        """Return the totals answered in the period that ends today."""
         with self._database.reading() as connection:
-            first_day = now_ms // DAY_MS - period_days + 1
-            return tuple(connection.execute("SELECT envelope, snapshot FROM totals_told WHERE day >= ?", (first_day,)))
+            return self._totals_answered(connection, period_days, now_ms)
 
     def charge(self, session: bytes, elements: int, now_ms: int, figures: FigureCost | None = None) -> None:
         """Turn a reservation into a charge, durably, before anything that depends on the data set leaves.
@@ -324,6 +343,12 @@ class State:
             (now_ms // DAY_MS, partner, data_set),
         ).fetchone()
         return int(used)
+
+    @staticmethod
+    def _totals_answered(connection: sqlite3.Connection, period_days: int, now_ms: int) -> list[AnsweredTotal]:
+        first_day = now_ms // DAY_MS - period_days + 1
+        told = connection.execute("SELECT envelope, snapshot, terms FROM totals_told WHERE day >= ?", (first_day,))
+        return [AnsweredTotal(*row) for row in told]
 
     @staticmethod
     def _used_figures(connection: sqlite3.Connection, partner: str, data_set: str, first_day: int) -> FigureCost:

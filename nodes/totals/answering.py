@@ -5,7 +5,7 @@ from __future__ import annotations
 from nodes.aggregates.answering import FigureSession
 from nodes.registry import Snapshot
 from nodes.totals.cells import cells_of, check_declared, read_cells
-from nodes.totals.memory import check_overlap
+from nodes.totals.memory import OwnPart
 from protocol.host_answers import Admission, OwnCells
 from protocol.messages import Envelope
 
@@ -19,10 +19,14 @@ class TotalsSession(FigureSession):
     def _look(self, envelope: Envelope, snapshot: Snapshot) -> Admission:
         """Look at records, and at what was told of them before."""
         check_declared(snapshot, envelope.lists)
-        state, now_ms = self._node.state, self._node.now_ms()
-        check_overlap(state, envelope, str(snapshot.version), self.terms, self._limits.period_days, now_ms)
+        self._part = OwnPart(str(snapshot.version), self.terms, self._limits)
+        self._part.check_overlap(self._node.state, envelope, self._node.now_ms())
         self._read_with(snapshot, envelope)
         return Admission((), snapshot.root, terms=self.terms)
+
+    def remember(self, session: bytes, asked: bytes) -> None:
+        """Remember the question, as `OwnPart.remember`."""
+        self._part.remember(self._node.state, session, asked, self._node.now_ms())
 
     def read(self) -> OwnCells:
         """Add up what own records contribute."""

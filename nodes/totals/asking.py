@@ -19,7 +19,7 @@ from nodes.policy import AggregateLimits, Direction, Facts, Obligations, called
 from nodes.registry import Snapshot
 from nodes.state import FigureCost
 from nodes.totals.cells import cells_of, check_declared, read_cells, sealing
-from nodes.totals.memory import check_overlap
+from nodes.totals.memory import OwnPart
 from protocol.effects import Admit, Charge, Evidence, ReadCells
 from protocol.handshake import MIN_CIRCLE
 from protocol.host_answers import Admission, OwnCells, Rejection
@@ -114,7 +114,7 @@ class TotalsHost(CaseFile):
         self.aggregate = request.aggregate
         self.cost = FigureCost(0, 0)
         self.charged = "nothing"  # for people
-        self._limits: AggregateLimits | None = None
+        self._part: OwnPart | None = None
         self._reader: AggregateReader | None = None
         self._reservations: list[bytes] = []
         self.know_basis(
@@ -157,7 +157,6 @@ class TotalsHost(CaseFile):
         allowed = [self.decide(request.facts(*invited, lists)) for invited in request.invited]
         self.obligations, limits = strictest(allowed)
         self.elements = sum(entry.size for entry in lists)  # which bounds how long it may take
-        self._limits = limits
         self.aggregate = as_asked(request.aggregate, limits)
         question = replace(
             new_question(request.mandate, request.operator, lists, "", Reveals.TOTALS, now_ms), aggregate=self.aggregate
@@ -178,7 +177,8 @@ class TotalsHost(CaseFile):
         self.elements += self.partner_elements
         check_declared(snapshot, lists)
         self._reader = AggregateReader(snapshot, kinds, self.aggregate)
-        check_overlap(node.state, session.envelope, self.facts.snapshot, terms, limits.period_days, now_ms)
+        self._part = OwnPart(self.facts.snapshot, terms, limits)
+        self._part.check_overlap(node.state, session.envelope, now_ms)
         self.cost = cost_of(self.aggregate, terms)
         for (agency, asked), obligations in zip(request.invited, allowed, strict=True):
             self._set_aside(question.nonce, agency, request.account(agency, asked), obligations)
@@ -206,14 +206,14 @@ class TotalsHost(CaseFile):
             self.record(Event.REQUEST_SENT)
 
     def read_cells(self, effect: ReadCells) -> OwnCells:  # noqa: ARG002, there is one question
-        if self._limits is None or self._reader is None:
-            raise StorageError("expected a question that may be asked, got a read before")
-        return read_cells(self._reader, self._limits.max_share_percent)
+        part, reader = self._allowed()
+        return read_cells(reader, part.limits.max_share_percent)
 
     def charge(self, effect: Charge) -> None:
         """Own records are in the total too: remember the question, charge, and write it down."""
         state, now_ms = self.node.state, self.node.now_ms()
-        state.remember_total(bytes.fromhex(self.facts.session), self.facts.snapshot, self.asked, now_ms)
+        part, _ = self._allowed()
+        part.remember(state, bytes.fromhex(self.facts.session), self.asked, now_ms)
         figures = FigureCost(effect.epsilon_millis, effect.exact)
         for reservation in self._reservations:
             state.charge(reservation, effect.elements, now_ms, figures)
@@ -226,6 +226,11 @@ class TotalsHost(CaseFile):
             epsilon_millis=effect.epsilon_millis,
             exact=effect.exact,
         )
+
+    def _allowed(self) -> tuple[OwnPart, AggregateReader]:
+        if self._part is None or self._reader is None:
+            raise StorageError("expected a question that may be asked, got a read before")
+        return self._part, self._reader
 
     def release(self) -> None:
         for reservation in self._reservations:
