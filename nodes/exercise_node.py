@@ -5,6 +5,7 @@ Nothing is mocked: every step is a command that an operator would type.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,8 @@ REALM: Final = "exercise"
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 0.03
+PORTS: Final = range(10_240, 32_768)  # those from 32,768 on are what Linux gives to outgoing connections, ip(7)
+_TURNS: Final = itertools.count(os.getpid() * 64)  # processes begin apart
 LOG_CHARACTERS: Final = 4_000
 
 MANDATE: Final = """
@@ -193,7 +196,13 @@ def introduce(*nodes: ExerciseNode) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on now, and that no other process is about to take.
+
+    The system would give a port that is free to two processes that ask before either listens.
+    """
+    for turn in itertools.islice(_TURNS, len(PORTS)):
+        port = PORTS[turn % len(PORTS)]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise ExerciseNodeError(f"expected a free port of {PORTS}, got none")
