@@ -7,9 +7,11 @@ BIN := $(VENV)/bin
 RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' native/Cargo.toml)
 # Panics name source files. What is built says where they are in the clone or in cargo's home, not where that is on this machine.
 export RUSTFLAGS += --remap-path-prefix=$(CURDIR)=accord --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
+# A test run starts hundreds of processes. Some machines tell Python to keep nothing compiled, and each would compile all of accord.
+unexport PYTHONDONTWRITEBYTECODE
 NATIVE := $(shell find native -name '*.rs' -o -name 'Cargo.*' 2>/dev/null | grep -v '/target/')
 
-.PHONY: help demo dev test lint proto vectors bench bench-smoke soak wheel lock clean
+.PHONY: help demo dev test test-native test-python lint proto vectors bench bench-smoke soak wheel lock clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -20,7 +22,7 @@ $(VENV)/.runtime: requirements/runtime.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
 	touch $@
 
-$(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime | $(VENV)/.native
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	touch $@
 
@@ -35,9 +37,14 @@ dev: $(VENV)/.dev $(VENV)/.native ## set up everything a developer needs
 demo: $(VENV)/.native ## two real nodes answer a real question
 	$(BIN)/accord demo
 
-test: dev ## all tests but the soak
-	cargo test --release --locked --quiet --manifest-path native/Cargo.toml
-	$(BIN)/python -m pytest
+test: dev test-native test-python ## all tests but the soak; `make -j2 test` runs the core's beside the set-up
+
+test-native:
+	cargo test --profile tested --locked --quiet --manifest-path native/Cargo.toml
+
+# A process for each core. Tests of one file stay in one process, where they share their nodes.
+test-python: dev
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: dev ## format, lint, types, layers, clippy
 	$(BIN)/ruff format --check .
