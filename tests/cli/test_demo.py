@@ -16,6 +16,7 @@ from nodes.cli import demo
 from nodes.cli.errors import DemoError
 from nodes.exercise_node import ACCORD
 from tests.cli.command import accord_process
+from tests.patience import PATIENCE_SECONDS
 
 
 def nodes_in(folder: Path) -> list[psutil.Process]:
@@ -54,8 +55,8 @@ def test_whoever_stops_it_stops_the_nodes(tmp_path: Path) -> None:
         if "asks: which" in line:
             break
     demonstration.send_signal(signal.SIGTERM)
-    assert demonstration.wait(30) == 128 + signal.SIGTERM
-    deadline = time.monotonic() + 20
+    assert demonstration.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while nodes_in(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert nodes_in(tmp_path) == []

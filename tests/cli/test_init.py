@@ -6,13 +6,15 @@ import importlib
 import json
 import os
 import pty
-import select
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 import pytest
 
 from nodes.cli import main
@@ -21,6 +23,7 @@ from nodes.error_table import ExitCode
 from nodes.home import Home
 from nodes.policy import RuleBook
 from tests.cli.command import accord, accord_process, init
+from tests.patience import PATIENCE_SECONDS
 
 OPTIONS = ("--agency-id", "fiu-1", "--name", "Unit 1", "--realm", "exercise", "--address", "localhost:7443")
 
@@ -195,13 +198,13 @@ class TestErrors:
         seen = b""
         while b"Type the fingerprint" not in seen:
             seen += os.read(terminal, 1000)
-        try:
+        process = psutil.Process(child)
+        while process.status() != psutil.STATUS_SLEEPING:
+            time.sleep(0.01)  # a signal that comes just before it waits for the answer would be slept on
+        os.write(terminal, b"\x03")
+        with suppress(OSError):  # the terminal ends with the process
             while True:
-                os.write(terminal, b"\x03")  # again: Python may be just about to wait, and then sleeps on the signal
-                while select.select([terminal], [], [], 0.5)[0]:
-                    seen += os.read(terminal, 1000)
-        except OSError:
-            pass  # the terminal ends with the process
+                seen += os.read(terminal, 1000)
         _, status = os.waitpid(child, 0)
         os.close(terminal)
         assert os.waitstatus_to_exitcode(status) == ExitCode.CANCELLED
@@ -217,7 +220,7 @@ class TestErrors:
         process.stdout.close()
         errors = process.stderr.read()
         process.stderr.close()
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
         assert "unexpected" not in errors and "Traceback" not in errors
 
     def test_a_full_disk_is_a_storage_error(self, tmp_path: Path) -> None:

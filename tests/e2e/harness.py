@@ -16,6 +16,7 @@ from typing import Any, Final
 from nodes.exercise_node import ACCORD, MANDATE, REALM, ExerciseNode, free_port
 from nodes.home import Home
 from tests.cli.command import Outcome, accord, accord_process
+from tests.patience import PATIENCE_SECONDS
 
 MAPPING: Final = """
 realm = "exercise"
@@ -48,7 +49,7 @@ max_duration_seconds = 3600
 
 
 def outcome_of(asking: subprocess.Popen[str]) -> Outcome:
-    out, err = asking.communicate(timeout=30)
+    out, err = asking.communicate(timeout=PATIENCE_SECONDS)
     return Outcome(asking.returncode, out, err)
 
 

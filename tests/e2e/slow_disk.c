@@ -1,5 +1,5 @@
 /* A disk that takes its time: preloaded into a node, it delays what is written and forced below SLOW_FOLDER by as many
-   microseconds as the file SLOW_MICROSECONDS says at the moment. Everything else is as it was. */
+   microseconds as the file SLOW_MICROSECONDS says, or says meanwhile. Everything else is as it was. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { STEP_US = 10000 };
 
 static long delay_us(void) {
     char text[16] = {0};
@@ -27,9 +29,8 @@ static void take_time(int descriptor) {
     ssize_t length = readlink(link, path, sizeof path);
     size_t prefix = folder ? strlen(folder) : 0;
     if (!prefix || length < (ssize_t)prefix || memcmp(path, folder, prefix)) return;
-    long us = delay_us();
-    struct timespec pause = {us / 1000000, us % 1000000 * 1000};
-    if (us > 0) nanosleep(&pause, NULL);
+    const struct timespec step = {0, STEP_US * 1000};
+    for (long taken_us = 0; taken_us < delay_us(); taken_us += STEP_US) nanosleep(&step, NULL);
 }
 
 #define SLOW(result, name, parameters, arguments)                         \

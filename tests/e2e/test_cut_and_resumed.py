@@ -15,6 +15,7 @@ from tests.e2e.conftest import Pair
 from tests.e2e.harness import number, outcome_of
 from tests.e2e.proxy import TO_CLIENT, TO_SERVER
 from tests.e2e.test_faults import PHASES, assert_answered, offset, totals
+from tests.patience import PATIENCE_SECONDS
 from tests.soak import keep
 
 RESUME_SECONDS = 20
@@ -38,7 +39,7 @@ def test_a_cut_question_goes_on(pair: Pair, totals: dict[str, int], phase: str) 
 def test_a_partner_that_was_restarted_does_not_know_the_session(pair: Pair, totals: dict[str, int]) -> None:
     pair.proxy.hold_at(*offset(totals, "evaluating"))
     asking = pair.north.ask_meanwhile("south")
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     pair.south.kill()
     pair.proxy.reset()
     pair.south.serve()

@@ -12,6 +12,7 @@ from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, outcome_of
 from tests.e2e.proxy import TO_CLIENT
 from tests.e2e.test_epochs import KIND, ask, code_of, epoch_rules, hits, numbers, open_epoch, synchronised
+from tests.patience import PATIENCE_SECONDS
 
 RESUME_SECONDS = 20
 ROWS = 8_000  # 128 kB of tags
@@ -56,7 +57,7 @@ def synchronise_meanwhile(pair: Pair) -> subprocess.Popen[str]:
 def test_a_node_that_dies_leaves_no_half_index(pair: Pair, prepared: str, killed: str) -> None:
     pair.proxy.hold_at(TO_CLIENT, 70_000)
     syncing = synchronise_meanwhile(pair)
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     node: NodeUnderTest = getattr(pair, killed)
     node.kill()
     pair.proxy.reset()

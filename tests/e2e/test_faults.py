@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from nodes.control.wire import PROGRESS_SECONDS
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, Outcome, outcome_of
 from tests.e2e.proxy import TO_CLIENT, TO_SERVER
+from tests.patience import PATIENCE_SECONDS
 
 OWN, THEIRS = range(3_000), range(1_000, 5_000)
 SHARED = 2_000
@@ -132,7 +132,7 @@ def test_a_killed_node(pair: Pair, totals: dict[str, int], phase: str, victim: s
     known = known_rows(pair)
     pair.proxy.hold_at(*offset(totals, phase))
     asking = pair.north.ask_meanwhile("south")
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     getattr(pair, victim).kill()
     pair.proxy.reset()  # what was on its way is lost
     outcome = outcome_of(asking)
@@ -147,11 +147,11 @@ def test_an_operator_who_gives_up(pair: Pair, totals: dict[str, int], how: signa
     known, north_begun, south_begun = known_rows(pair), len(pair.north.log_text()), len(pair.south.log_text())
     pair.proxy.hold_at(*offset(totals, "evaluating"))
     asking = pair.north.ask_meanwhile("south")
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     asking.send_signal(how)
     if how is signal.SIGKILL:
-        asking.wait(10)
-        time.sleep(4 * PROGRESS_SECONDS)  # the node notices at its next line of progress
+        asking.wait(PATIENCE_SECONDS)
+        pair.north.wait_for_log("event=query-abandoned", north_begun)
     pair.proxy.go_on()
     outcome = outcome_of(asking)
     if how is signal.SIGINT:
@@ -171,7 +171,7 @@ def test_a_node_that_is_stopped_tells_its_partner(pair: Pair, totals: dict[str, 
     known = known_rows(pair)
     pair.proxy.hold_at(*offset(totals, "evaluating"))
     asking = pair.north.ask_meanwhile("south")
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     node = getattr(pair, stopped)
     assert node.process is not None
     node.process.send_signal(signal.SIGTERM)
@@ -183,7 +183,7 @@ def test_a_node_that_is_stopped_tells_its_partner(pair: Pair, totals: dict[str, 
     outcome = outcome_of(asking)
     error = json.loads(outcome.err.splitlines()[-1])["error"]
     assert error["code"] == ("shutting-down" if stopped == "north" else "aborted-by-partner")
-    assert node.process.wait(20) == 0
+    assert node.process.wait(PATIENCE_SECONDS) == 0
     north, south = settled(pair, known)
     reasons = {row.get("reason") for row in (*north, *south)}
     assert {"shutting-down", "aborted-by-partner: shutting-down"} <= reasons
@@ -202,13 +202,13 @@ def test_a_session_under_way_lets_a_node_finish_it(pair: Pair, totals: dict[str,
     known = known_rows(pair)
     pair.proxy.hold_at(*offset(totals, "evaluating"))
     asking = pair.north.ask_meanwhile("south")
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     assert pair.south.process is not None
     pair.south.process.send_signal(signal.SIGTERM)
     pair.south.wait_for_log("event=draining")
     pair.proxy.go_on()
     assert_answered(outcome_of(asking))
-    assert pair.south.process.wait(20) == 0
+    assert pair.south.process.wait(PATIENCE_SECONDS) == 0
     settled(pair, known)
 
 
@@ -216,7 +216,7 @@ def test_a_partner_suspended_meanwhile(pair: Pair, totals: dict[str, int]) -> No
     known = known_rows(pair)
     pair.proxy.hold_at(*offset(totals, "evaluating"))
     asking = pair.north.ask_meanwhile("south")
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     pair.south.must("partner", "suspend", "north")
     pair.proxy.go_on()
     outcome = outcome_of(asking)

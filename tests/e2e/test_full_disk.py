@@ -16,6 +16,7 @@ from nodes.exercise_node import free_port, introduce
 from nodes.home import Home, write_private
 from tests.e2e.harness import NodeUnderTest, make_node, outcome_of, rules
 from tests.e2e.proxy import TO_SERVER, Proxy
+from tests.patience import PATIENCE_SECONDS
 
 ABORTED = "aborted-by-partner"
 OWN, THEIRS = range(6_000), range(3_000, 9_000)
@@ -120,7 +121,7 @@ def test_a_spool_whose_disk_fills_meanwhile(tmp_path: Path, disk: Path, stack: E
     met(stack, north, south)
     proxy.hold_at(TO_SERVER, 20_000 if victim == "north" else 3_300)  # asking; or before the handshake is complete
     asking = north.ask_meanwhile("south")
-    assert proxy.reached.wait(20)
+    assert proxy.reached.wait(PATIENCE_SECONDS)
     fill(disk)
     proxy.go_on()
     outcome = outcome_of(asking)

@@ -22,6 +22,7 @@ from tests.agency import load_agency
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, number, outcome_of, rules
 from tests.e2e.proxy import TO_CLIENT
+from tests.patience import PATIENCE_SECONDS
 
 OWN, THEIRS = range(300), range(200, 500)
 NORTH_ONLY, SHARED, SOUTH_ONLY = 77, 250, 444
@@ -154,7 +155,7 @@ def test_no_identifier_is_written_down_but_in_the_result(pair: Pair, tmp_path: P
 
     pair.proxy.hold_at(TO_CLIENT, 14_000)  # evaluations have come, tags have not all
     asking = pair.north.ask_meanwhile("south")
-    assert pair.proxy.reached.wait(20)
+    assert pair.proxy.reached.wait(PATIENCE_SECONDS)
     for value in (NORTH_ONLY, SHARED, SOUTH_ONLY):
         assert places_of(value, *folders) == set()
     pair.proxy.go_on()

@@ -25,12 +25,12 @@ from tests.asynchronous import asynchronous
 from tests.by_hand import PACKETS, ByHand, hold
 from tests.forgeries import FORGED_CODES, forgeries
 from tests.mutations import EXPECTED_CODES, MUTATIONS, Mutation
+from tests.patience import PATIENCE_SECONDS
 from tests.scene import Scene, raw_channel, served
 from tests.soak import record
 
 SESSIONS = 500
 SOAK_SESSIONS = 20_000
-SECONDS = 20
 # Elements that are elements, but others than were sent, fail the attacker's own check of the proof.
 OWN_CHECK = "aborted-by-partner"
 # An envelope that was sent before is a replay, and one that asks for something else is refused by rule.
@@ -69,7 +69,7 @@ class Attacker:
         mutation = self.ways[seed % len(self.ways)]
         session = ByHand(self.scene, self.channel)
         known, changed = len(self.endings.codes), False
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             async for packet in session.packets():
                 if spoiled < 0:
                     self.originals.append(packet)

@@ -15,6 +15,7 @@ from nodes.error_table import ERRORS
 from protocol.vocabulary import Role
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import NodeUnderTest, number, rules
+from tests.patience import PATIENCE_SECONDS
 
 OWN, THEIRS = range(120), range(100, 300)
 # As in the harness's mandate, and its lists.
@@ -30,7 +31,7 @@ class ControlConnection(http.client.HTTPConnection):
     """HTTP to a node's control socket, as curl --unix-socket speaks it."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__("node", timeout=20)
+        super().__init__("node", timeout=PATIENCE_SECONDS)
         self._path = home / "control.sock"
 
     def connect(self) -> None:

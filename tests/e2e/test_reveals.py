@@ -12,6 +12,7 @@ import pytest
 from protocol.vocabulary import REVEALED, Query, Reveals
 from tests.e2e.conftest import Pair
 from tests.e2e.harness import number, rules
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def open_pair(pair: Pair) -> Iterator[Pair]:
 
 def wait_for(file: Path) -> None:
     """The responder compares and writes after the requester has its answer."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not file.exists():
         assert time.monotonic() < deadline, "expected the responder's answer"
         time.sleep(0.05)

@@ -12,16 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 import nodes
 from nodes.exercise_node import free_port
+from tests.patience import PATIENCE_SECONDS
 
 RUNBOOK: Final = Path(nodes.__file__).parents[1] / "docs" / "operations.md"
 BLOCK: Final = re.compile(r"^```sh (north|south|auditor)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FINGERPRINT: Final = re.compile(r"^fingerprint +(.+)$", re.MULTILINE)
 SHARED: Final = re.compile(r"^shared, [a-z-]+ +([0-9]+)$", re.MULTILINE)
-BLOCK_SECONDS: Final = 60
 
 
 class Follower:
@@ -60,7 +58,7 @@ class Follower:
             input=self._heard.get(other, "") + "\n",
             capture_output=True,
             text=True,
-            timeout=BLOCK_SECONDS,
+            timeout=PATIENCE_SECONDS,
             umask=0o077,  # as the first block sets it for the operator's shell
             check=False,
         )
@@ -79,7 +77,6 @@ class Follower:
                 os.kill(int(file.read_text()), signal.SIGKILL)
 
 
-@pytest.mark.timeout(300)
 def test_the_runbook_works_as_written(tmp_path: Path) -> None:
     blocks = BLOCK.findall(RUNBOOK.read_text(encoding="utf-8"))
     assert len(blocks) > 25

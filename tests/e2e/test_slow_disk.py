@@ -21,6 +21,7 @@ from nodes.control.client import connect
 from nodes.exercise_node import introduce
 from nodes.home import Home
 from tests.e2e.harness import NodeUnderTest, make_node, rules
+from tests.patience import PATIENCE_SECONDS
 
 OWN, THEIRS = range(6_000), range(3_000, 9_000)
 SHARED = 3_000
@@ -69,7 +70,7 @@ def serve(nodes: dict[str, NodeUnderTest], victim: str, library: Path, limits: s
     disk.write_takes(0)
     slow.environment = {
         "LD_PRELOAD": str(library),
-        "SLOW_FOLDER": str(slow.home),
+        "SLOW_FOLDER": f"{slow.home}/",  # and not its log, beside it
         "SLOW_MICROSECONDS": str(disk.delay),
     }
     if limits:
@@ -85,34 +86,36 @@ def serve(nodes: dict[str, NodeUnderTest], victim: str, library: Path, limits: s
 def test_the_answer_is_the_same_and_the_node_stays_awake(
     nodes: dict[str, NodeUnderTest], library: Path, victim: str
 ) -> None:
-    """Every row of the ledger takes more than a second; meanwhile the node says how it is, at once."""
+    """The disk takes its time, and now and then it stops: the node says how it is all the same."""
     disk = serve(nodes, victim, library)
-    disk.write_takes(0.2)
-    begun = time.monotonic()
-    waits = []
-    with ThreadPoolExecutor(1) as operator:
+    disk.write_takes(0.05)
+    stops = 0
+    with ThreadPoolExecutor(1) as operator, ThreadPoolExecutor(1) as watch:
         asking = operator.submit(nodes["north"].ask, "south", "--json")
-        while not asking.done():
-            waits.append(seconds_to_answer(nodes[victim]))
-            time.sleep(0.1)
+        try:
+            while not asking.done():
+                disk.write_takes(PATIENCE_SECONDS)
+                watch.submit(say_how_it_is, nodes[victim]).result(PATIENCE_SECONDS / 2)
+                stops += not asking.done()
+                disk.write_takes(0.05)
+                time.sleep(0.1)
+        finally:
+            disk.write_takes(0)
     outcome = asking.result()
     assert outcome.code == 0, outcome.err
     assert len(outcome.json["hits"]) == SHARED
-    assert time.monotonic() - begun > 1, "its ledger and state alone write more than ten times"
-    assert sum(wait > 1 for wait in waits) <= 2, "nothing waits for a disk but who needs it"
+    assert stops >= 5, "its ledger and state alone write more than ten times"
 
 
-def seconds_to_answer(node: NodeUnderTest) -> float:
-    begun = time.monotonic()
+def say_how_it_is(node: NodeUnderTest) -> None:
     with connect(Home(node.home)) as client:
         client.status()
-    return time.monotonic() - begun
 
 
 @pytest.mark.parametrize("victim", ["north", "south"])
 def test_a_disk_too_slow_for_the_deadline(nodes: dict[str, NodeUnderTest], library: Path, victim: str) -> None:
     """Whoever has it gives the session up, says so, and charges nothing that it did not disclose."""
-    disk = serve(nodes, victim, library, "deadline_base_seconds = 2\ndeadline_per_element_us = 0\n")
+    disk = serve(nodes, victim, library, "deadline_base_seconds = 4\ndeadline_per_element_us = 0\n")
     disk.write_takes(0.5)
     outcome = nodes["north"].ask("south", "--json")
     assert outcome.code != 0

@@ -13,8 +13,7 @@ import pytest
 from nodes.error_table import ExitCode
 from tests.e2e.circle import MONEY, PER_PERSON, Circle, as_told, by, expected, make_circle, served, told_in
 from tests.e2e.figures import CORRIDORS, OFFENCES, Row
-
-pytestmark = pytest.mark.timeout(300)  # five nodes start
+from tests.patience import PATIENCE_SECONDS
 
 NAMES = ("north", "south", "east", "west", "coast")
 SIZE, OVERLAP = 120, 20
@@ -91,7 +90,7 @@ def test_the_books_of_all_agree(circle: Circle) -> None:
     north, *others = circle.nodes[:3]
     sessions = told_in(north, "completion")
     assert sessions
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while any(told_in(node, "completion") != sessions for node in others):  # each writes its last row for itself
         assert time.monotonic() < deadline
         time.sleep(0.2)

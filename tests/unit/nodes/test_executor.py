@@ -12,6 +12,7 @@ import pytest
 
 from nodes.executor import COMPUTE_THREADS, Executor
 from tests.asynchronous import asynchronous
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Gate:
         with self.lock:
             self.running += 1
             self.most = max(self.most, self.running)
-        self.opened.wait(10)
+        self.opened.wait(PATIENCE_SECONDS)
         with self.lock:
             self.running -= 1
         return threading.current_thread().name

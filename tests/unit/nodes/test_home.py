@@ -12,6 +12,7 @@ import pytest
 from nodes.errors import HomeExistsError, HomeMissingError, OutputExistsError, PermissionsError, StorageError
 from nodes.home import Home, create_private, locked, read_private, write_private
 from tests.agency import make_agency
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_create_makes_private_folders(tmp_path: Path) -> None:
@@ -179,6 +180,6 @@ def test_locked_keeps_other_processes_out(tmp_path: Path) -> None:
         "        write_private(path, b'%d' % (int(read_private(path)) + 1))\n"
     )
     others = [subprocess.Popen([sys.executable, "-c", program, str(path)]) for _ in range(3)]
-    assert [process.wait(60) for process in others] == [0, 0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in others] == [0, 0, 0]
     with locked(path):
         assert read_private(path) == b"75"

@@ -27,6 +27,7 @@ from protocol.effects import Evidence
 from protocol.messages import Packet, PacketType
 from protocol.transcript import digest
 from tests.agency import NOW_MS, Agency, make_agency
+from tests.patience import PATIENCE_SECONDS
 
 ENVELOPE = Evidence(sender="fiu-east", type=PacketType.ENVELOPE, payload=b"envelope", signature=bytes(64))
 RECEIPT = Evidence(sender="fiu-east", type=PacketType.RECEIPT, payload=b"receipt", signature=bytes(64))
@@ -438,7 +439,7 @@ class TestTogether:
         seen = 0
         while any(process.poll() is None for process in running):
             seen = max(seen, verify(agency).sequence)
-        outputs = [process.communicate(timeout=60)[0].split() for process in running]
+        outputs = [process.communicate(timeout=PATIENCE_SECONDS)[0].split() for process in running]
         assert [process.returncode for process in running] == [0, 0]
         assert sorted(int(number) for output in outputs for number in output) == list(range(2, 122))
         assert verify(agency).sequence == 121
@@ -470,7 +471,7 @@ class TestFaults:
             last = int(line)
             if last == 40:
                 process.send_signal(signal.SIGKILL)
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
         process.stdout.close()
         assert last >= 40
         assert verify(agency).sequence >= last

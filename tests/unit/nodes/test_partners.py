@@ -38,6 +38,7 @@ from nodes.partners import (
 )
 from protocol.dsse import pre_authentication_encoding
 from tests.agency import DAY_MS, NOW_MS, Agency, make_agency
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -348,5 +349,5 @@ class TestBook:
             other.write_bytes(make_agency(tmp_path / str(number), f"fiu-{number}").partner_file)
             commands.append([sys.executable, "-c", program, str(home.home.path), str(other)])
         running = [subprocess.Popen(command) for command in commands]
-        assert [process.wait(60) for process in running] == [0, 0, 0, 0]
+        assert [process.wait(PATIENCE_SECONDS) for process in running] == [0, 0, 0, 0]
         assert {p.file.agency_id for p in home.book.all()} == {f"fiu-{n}" for n in range(4)}

@@ -11,6 +11,7 @@ from nodes.errors import SessionUnknownError
 from nodes.resuming import HANDSHAKE_PACKETS, ResumingChannel, Return
 from protocol.errors import ConnectionLostError, ResumeError
 from tests.asynchronous import asynchronous
+from tests.patience import PATIENCE_SECONDS
 
 OFFER = b"resume"
 
@@ -98,7 +99,7 @@ async def test_what_the_partner_lacks_goes_out_before_anything_new() -> None:
     assert not writing.done(), "a writer waits while there is no stream"
     session.lacks_from = 1
     channel.come_back(second, OFFER)  # type: ignore[arg-type]
-    await asyncio.wait_for(asyncio.gather(writing, waiting), 5)
+    await asyncio.wait_for(asyncio.gather(writing, waiting), PATIENCE_SECONDS)
     await turns()
     assert second.sent == [b"own", b"frame 1", b"frame 2", b"frame 3", b"frame 4"]
     reading.cancel()
@@ -114,7 +115,7 @@ async def test_a_writer_that_hangs_on_a_half_open_connection_does_not_hold_up_th
     writing = asyncio.create_task(channel.write(b"frame 0"))
     await turns()
     channel.come_back(second, OFFER)  # type: ignore[arg-type]
-    await asyncio.wait_for(writing, 5)
+    await asyncio.wait_for(writing, PATIENCE_SECONDS)
     await turns()
     assert second.sent == [b"own", b"frame 0"]
     reading.cancel()
@@ -129,7 +130,7 @@ async def test_the_late_death_of_the_old_connection_leaves_the_new_one_alone() -
     await turns()
     channel.supersede(first)  # type: ignore[arg-type]
     second.arriving.put_nowait(b"frame")
-    assert await asyncio.wait_for(reading, 5) == b"frame"
+    assert await asyncio.wait_for(reading, PATIENCE_SECONDS) == b"frame"
     assert not second.over.is_set()
 
 
@@ -146,14 +147,14 @@ async def test_packets_that_come_again_are_dropped_and_must_be_the_same() -> Non
     await turns()
     second.arriving.put_nowait(b"b")
     second.arriving.put_nowait(b"c")
-    assert await asyncio.wait_for(reading, 5) == b"c"
+    assert await asyncio.wait_for(reading, PATIENCE_SECONDS) == b"c"
     session.received_count = 2
     reading = asyncio.create_task(channel.read())
     channel.come_back(third, OFFER)  # type: ignore[arg-type]
     await turns()
     third.arriving.put_nowait(b"not c")
     with pytest.raises(ResumeError):
-        await asyncio.wait_for(reading, 5)
+        await asyncio.wait_for(reading, PATIENCE_SECONDS)
 
 
 @asynchronous
@@ -177,7 +178,7 @@ async def test_the_newest_of_two_offers_counts() -> None:
     channel.come_back(second, OFFER)  # type: ignore[arg-type]
     await turns()
     second.arriving.put_nowait(b"frame")
-    assert await asyncio.wait_for(reading, 5) == b"frame"
+    assert await asyncio.wait_for(reading, PATIENCE_SECONDS) == b"frame"
     assert dying.over.is_set()
 
 
@@ -187,7 +188,7 @@ async def test_nobody_comes_back() -> None:
     channel = await established(session, first, seconds=0.01)
     channel.supersede(first)  # type: ignore[arg-type]
     with pytest.raises(ConnectionLostError):
-        await asyncio.wait_for(channel.read(), 5)
+        await asyncio.wait_for(channel.read(), PATIENCE_SECONDS)
 
 
 @asynchronous
@@ -197,7 +198,7 @@ async def test_a_writer_does_not_outwait_a_connection_that_nobody_makes_again() 
     first.dead = True
     reading = asyncio.create_task(channel.read())
     with pytest.raises(ConnectionLostError):
-        await asyncio.wait_for(channel.write(b"frame 0"), 5)
+        await asyncio.wait_for(channel.write(b"frame 0"), PATIENCE_SECONDS)
     with pytest.raises(ConnectionLostError):
         await reading
 
@@ -205,14 +206,14 @@ async def test_a_writer_does_not_outwait_a_connection_that_nobody_makes_again() 
 @asynchronous
 async def test_a_writer_does_not_outwait_its_session() -> None:
     session, first = FakeSession(), FakeStream()
-    channel = await established(session, first, seconds=60)
+    channel = await established(session, first, seconds=10 * PATIENCE_SECONDS)
     first.dead = True
     reading = asyncio.create_task(channel.read())
     writing = asyncio.create_task(channel.write(b"frame 0"))
     await turns()
     session.resumable = False
     with pytest.raises(ConnectionLostError):
-        await asyncio.wait_for(writing, 5)
+        await asyncio.wait_for(writing, PATIENCE_SECONDS)
     reading.cancel()
 
 

@@ -41,6 +41,7 @@ from protocol.session import Peer, Session
 from protocol.vocabulary import Role
 from psi import Items
 from tests.asynchronous import asynchronous
+from tests.patience import PATIENCE_SECONDS
 from tests.sim.host import NOW_MS, SimSigner, local, question, secrets
 
 
@@ -123,7 +124,7 @@ class MemoryHost:
         if self.hold is not None:
             assert self.loop is not None
             self.loop.call_soon_threadsafe(self.reached.set)
-            self.hold.wait(10)
+            self.hold.wait(PATIENCE_SECONDS)
         return self.items.slice(effect.first, effect.count)
 
     def keep(self, effect: fx.Evidence) -> None:
@@ -500,7 +501,7 @@ async def test_a_lie_and_a_full_disk_in_one_step_still_end_the_session(connect: 
     pair = connect([1], [1])
     pair.responder.session.__class__ = Liar
     pair.requester_host.failing["keep-ACCEPT"] = StorageError("expected room, got none")
-    asked, _ = await asyncio.wait_for(pair.run(), 20)
+    asked, _ = await asyncio.wait_for(pair.run(), PATIENCE_SECONDS)
     assert asked.done.error is not None
 
 
@@ -523,5 +524,5 @@ async def test_a_partner_that_goes_while_its_refusal_is_written_down(
 
     host.keep = keep_and_lose  # type: ignore[method-assign]
     loop.call_later(1, pair.cut)
-    _, answered = await asyncio.wait_for(pair.run(), 20)
+    _, answered = await asyncio.wait_for(pair.run(), PATIENCE_SECONDS)
     assert answered.done.error is not None

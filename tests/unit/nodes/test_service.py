@@ -34,6 +34,7 @@ from protocol.errors import ConnectionLostError, Reason
 from protocol.messages import Abort, PacketType
 from tests.asynchronous import asynchronous
 from tests.by_hand import connection
+from tests.patience import PATIENCE_SECONDS
 from tests.scene import NOW_MS, Scene, events, raw_channel, served
 
 
@@ -47,7 +48,7 @@ async def first_answer(scene: Scene, *packets: bytes) -> bytes | None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110, what is waited for is in a file
             await asyncio.sleep(0.02)
 
@@ -273,7 +274,7 @@ async def test_a_caller_that_says_nothing_is_given_up(tmp_path: Path) -> None:
     async with served(tmp_path, idle_seconds=1) as scene:
         begun = time.monotonic()
         answer = await first_answer(scene)
-        assert 0.9 < time.monotonic() - begun < 10
+        assert 0.9 < time.monotonic() - begun < 60
         assert answer is None  # a partner that asked nothing is told nothing
         assert events(scene.south) == ["opened", "started"]
 

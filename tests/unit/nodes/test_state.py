@@ -24,6 +24,7 @@ from nodes.errors import (
 from nodes.home import Home
 from nodes.state import CLOCK_STEP_MS, State
 from tests.agency import DAY_MS, NOW_MS
+from tests.patience import PATIENCE_SECONDS
 
 HOUR_MS = 3_600_000
 
@@ -102,7 +103,7 @@ class TestNonces:
         )
         command = [sys.executable, "-c", program, str(home.path)]
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        assert sum(int(process.communicate(timeout=60)[0]) for process in running) == 50
+        assert sum(int(process.communicate(timeout=PATIENCE_SECONDS)[0]) for process in running) == 50
 
 
 class TestBudgets:
@@ -218,7 +219,7 @@ class TestFaults:
             other.execute("INSERT INTO nonces VALUES ('p', x'6e', ?)", (NOW_MS + HOUR_MS,))
             other.execute("COMMIT")
             with pytest.raises(ReplayError):
-                waiting.result(timeout=30)
+                waiting.result(timeout=PATIENCE_SECONDS)
         other.close()
 
     @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\x00" + b"\xff" * 4080])
