@@ -22,8 +22,6 @@ from tests.e2e.circle import MONEY, Circle, make_circle, served
 from tests.e2e.harness import NodeUnderTest
 from tests.e2e.proxy import TO_CLIENT, Proxy
 
-pytestmark = pytest.mark.timeout(300)  # three nodes start, again and again
-
 IDLE_SECONDS = 8
 LOOK_SECONDS = 60  # for a row to be there
 

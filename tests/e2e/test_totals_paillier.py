@@ -19,8 +19,6 @@ from tests.e2e.figures import OFFENCES, figure_rules, hold_accounts
 from tests.e2e.harness import make_node
 from tests.e2e.test_totals import MONEY, NAMES, OVERLAP, SIZE, Circle, as_told, by, expected, of_quarter, quarter
 
-pytestmark = pytest.mark.timeout(300)  # three nodes start
-
 ASKED = (*MONEY, *by("offence", OFFENCES[:3]), "--minimum", "1")
 
 
