@@ -7,8 +7,6 @@ BIN := $(VENV)/bin
 RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' native/Cargo.toml)
 # Panics name source files. What is built says where they are in the clone or in cargo's home, not where that is on this machine.
 export RUSTFLAGS += --remap-path-prefix=$(CURDIR)=accord --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
-# A test run starts hundreds of processes. Some machines tell Python to keep nothing compiled, and each would compile all of accord.
-unexport PYTHONDONTWRITEBYTECODE
 NATIVE := $(shell find native -name '*.rs' -o -name 'Cargo.*' 2>/dev/null | grep -v '/target/')
 
 .PHONY: help demo dev test test-native test-python lint proto vectors bench bench-smoke soak wheel lock clean

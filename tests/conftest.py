@@ -1,8 +1,13 @@
-"""The order of all tests."""
+"""What holds for all tests."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Tests start hundreds of processes. Where Python is told to keep nothing compiled, each would compile all of accord.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,15 +15,6 @@ from tests.e2e.harness import NodeUnderTest, make_node, rules
 from tests.e2e.proxy import Proxy
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nodes share what Python compiles, even where it may write nothing beside the sources; it is half of a start."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        yield
-
-
 @pytest.fixture(scope="session")
 def logarithms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The table behind totals, made once: it is the same for all nodes."""
