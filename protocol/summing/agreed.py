@@ -6,36 +6,6 @@ from dataclasses import dataclass, field
 
 from protocol.errors import SizeError
 from psi.elgamal import open_shares, partial_decryptions
-from psi.proofs import prove_partials, verify_partials
-
-
-@dataclass(frozen=True, slots=True)
-class Decrypt:
-    """Own partial decryptions of n ciphertexts and their proof: n x 32 and 64 bytes."""
-
-    ciphertexts: bytes = field(repr=False)
-    secret_key: bytes = field(repr=False)
-    proof_key: bytes = field(repr=False)
-    context: bytes
-
-    def run(self) -> tuple[bytes, bytes]:
-        partials = partial_decryptions(self.ciphertexts, self.secret_key)
-        proof = prove_partials(self.secret_key, self.proof_key, self.context, self.ciphertexts, partials)
-        return partials, proof
-
-
-@dataclass(frozen=True, slots=True)
-class CheckPartials:
-    """Raises ProofError unless the partner's partial decryptions are proved."""
-
-    public_key: bytes
-    context: bytes
-    ciphertexts: bytes = field(repr=False)
-    partials: bytes = field(repr=False)
-    proof: bytes
-
-    def run(self) -> None:
-        verify_partials(self.public_key, self.context, self.ciphertexts, self.partials, self.proof)
 
 
 @dataclass(frozen=True, slots=True)

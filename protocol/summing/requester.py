@@ -7,12 +7,13 @@ from typing import Any
 
 from protocol.aggregate.agreed import PARTIAL_BYTES, partials_context, possession_context
 from protocol.aggregate.requester import AggregateRequester
+from protocol.decryption import CheckPartials, Decrypt
 from protocol.effects import Compute, Solve
 from protocol.errors import SizeError
 from protocol.intersect.agreed import check_public_keys
 from protocol.messages import Packet, PacketType
 from protocol.rows import check_rows
-from protocol.summing.agreed import CheckPartials, Decrypt, Open, check_one_proof
+from protocol.summing.agreed import Open, check_one_proof
 from protocol.vocabulary import Query, Role, Variant
 from psi import public_key
 from psi.elgamal import CIPHERTEXT_BYTES, check, joint_key

@@ -13,11 +13,12 @@ from protocol.aggregate import cells, jobs
 from protocol.aggregate.agreed import PARTIAL_BYTES, partials_context, possession_context
 from protocol.aggregate.responder import AggregateResponder
 from protocol.chunks import Span, frames, in_turn
+from protocol.decryption import CheckPartials, Decrypt
 from protocol.effects import Compute, ReadRows, Solve
 from protocol.intersect.agreed import check_public_keys
 from protocol.messages import Envelope, Packet, PacketType
 from protocol.rows import check_rows
-from protocol.summing.agreed import CheckPartials, Decrypt, Open, check_one_proof
+from protocol.summing.agreed import Open, check_one_proof
 from protocol.vocabulary import Query, Role, Variant
 from psi import public_key
 from psi.elgamal import CIPHERTEXT_BYTES, joint_key

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from protocol.decryption import CheckPartials, Combine, Decrypt
 from protocol.effects import Compute, Job, Solve
 from protocol.errors import ParticipantError
 from protocol.messages import Contribution, Key, Open, PacketType, Shares
@@ -102,15 +103,15 @@ class ElGamal(TotalsNode):
     def _share(self, stage: Stage) -> None:
         self._wanted = chosen(self._sums, stage, self._common, CIPHERTEXT_BYTES)
         context = self.plan.shares_context(self._said_ctx(), self.local.agency, stage, self._common)
-        job = jobs.Decrypt(self._wanted, self._key("share"), self._key("partials", int(stage)), context)
+        job = Decrypt(self._wanted, self._key("share"), self._key("partials", int(stage)), context)
         self.do(partial(Compute, job=job), lambda made: self._on_own_shares(stage, *made))
 
     def _share_job(self, agency: str, stage: Stage, said: Shares) -> Job:
         context = self.plan.shares_context(said.ctx, agency, stage, self._common)
-        return jobs.CheckShares(self._public_keys[agency], context, self._wanted, said.partials, said.proof)
+        return CheckPartials(self._public_keys[agency], context, self._wanted, said.partials, said.proof)
 
     def _combine(self, stage: Stage, shares: tuple[bytes, ...]) -> None:
-        self.do(partial(Compute, job=jobs.Combine(self._wanted, shares)), partial(self._solve, stage))
+        self.do(partial(Compute, job=Combine(self._wanted, shares)), partial(self._solve, stage))
 
     def _solve(self, stage: Stage, elements: bytes) -> None:
         solve = partial(Solve, elements=elements, bound=self.plan.largest(stage))

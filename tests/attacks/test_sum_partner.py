@@ -16,11 +16,11 @@ from protocol import effects as fx
 from protocol.aggregate import jobs
 from protocol.aggregate.agreed import possession_context
 from protocol.codec import decode_packet
+from protocol.decryption import Decrypt
 from protocol.events import Completed, Event
 from protocol.messages import PacketType, Terms
 from protocol.results import Figure
 from protocol.session import Session
-from protocol.summing.agreed import Decrypt
 from protocol.vocabulary import Query, Role
 from psi import group
 from psi.elgamal import add, add_values, encrypt
