@@ -1,7 +1,7 @@
-"""The table behind totals: from group elements to numbers.
+"""From group elements to the numbers behind them: counts at once, totals with a table.
 
-It is the same on every machine and nothing in it is secret. It is made when it is first needed, in seconds, kept in the
-home folder (104 MiB), and made again if that file is not what it must be.
+The table is the same on every machine and nothing in it is secret. It is made when it is first needed, in seconds, kept
+in the home folder (104 MiB), and made again if that file is not what it must be. Counts do without it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from nodes.logs import line
 from protocol.effects import Job, Solve
 from psi.discrete_log import TABLE_BYTES, Table
 from psi.errors import TableError
+from psi.small_log import MAX_SMALL, solve_small
 
 log = logging.getLogger("accord.session")
 
@@ -38,6 +39,8 @@ class Logarithms:
 
     def solver(self, effect: Solve) -> Job:
         """The work of finding these totals, for threads that compute."""
+        if effect.bound <= MAX_SMALL:
+            return _SolvingSmall(effect.elements, effect.bound)
         return _Solving(self._ready, effect.elements, effect.bound)
 
     def _ready(self) -> Table:
@@ -60,6 +63,15 @@ class Logarithms:
         except NodeError as error:  # the next start makes it once more
             log.warning(line("table-not-kept", code=error.code, message=error))
         return table
+
+
+@dataclass(frozen=True, slots=True)
+class _SolvingSmall:
+    elements: bytes = field(repr=False)
+    bound: int
+
+    def run(self) -> Any:
+        return solve_small(self.elements, self.bound)
 
 
 @dataclass(frozen=True, slots=True)
