@@ -1,10 +1,10 @@
 """Drives one session, in any role: carries out its effects, overlaps them with the network, and ends it in time.
 
 The session decides; the runner only moves. It keeps reading while a write is pending, holds back results while four
-frames wait to be written or much waits for the disk, checks its partners at every frame, and turns whatever goes wrong
-in this node into one event, so that a partner hears of it in a signed abort. Evidence is on disk before the message
-it belongs to leaves. How packets travel is for those that derive from it: `nodes.pair` speaks to one partner,
-`nodes.totals.star` to several.
+frames wait to be written to its one partner or much waits for the disk, checks its partners at every frame, and turns
+whatever goes wrong in this node into one event, so that a partner hears of it in a signed abort. Evidence is on disk
+before the message it belongs to leaves. How packets travel is for those that derive from it: `nodes.pair` speaks to one
+partner, `nodes.totals.star` to several.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Runner(ABC):
         """An event that may be handled now: results first, so that frames find their answers."""
         if self._appended_bytes >= MAX_APPENDED_BYTES:
             return None
-        if self._completed and self._unwritten < MAX_FRAMES:
+        if self._completed and self._may_say_more:
             return self._completed.popleft()
         if not self._received:
             return None
@@ -183,6 +183,11 @@ class Runner(ABC):
             self._reading_slots.release()
             return event
         return event if self.session.partner_needed else None
+
+    @property
+    def _may_say_more(self) -> bool:
+        """Whether results may lead to more packets now."""
+        return self._unwritten < MAX_FRAMES
 
     def _patience(self, now: float) -> tuple[float, bool]:
         """Seconds until the session ends for lack of time, and whether it is the partner's silence that ends it."""

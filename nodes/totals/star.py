@@ -57,6 +57,11 @@ class StarRunner(Runner):
         self._links = links
         self._outboxes: dict[str, asyncio.Queue[bytes]] = {agency: asyncio.Queue() for agency in links}
 
+    @property
+    def _may_say_more(self) -> bool:
+        """Always: a round has one place for each, which bounds what can wait for a slow connection."""
+        return True
+
     async def _read(self) -> None:
         await asyncio.gather(*(self._read_from(agency, link) for agency, link in self._links.items()))
 
