@@ -208,6 +208,8 @@ class Rounds(Session):
         if abort.reference not in self._references or (unread and not self._may_not_have_read(sender)):
             raise WrongReferenceError("expected an abort of this session")
         names = self._checked_names(abort, sender)
+        if unread and names:
+            raise MalformedPacketError("expected nobody to be named by one who could not read who takes part")
         if not unread:
             self._pass_on(sender, packet, 0)
         raise AbortedError(reason_from(abort.reason), sender, names)

@@ -15,9 +15,10 @@ import pytest
 from protocol import codec, dsse
 from protocol import effects as fx
 from protocol.errors import AbortedError, EnvelopeError, ParticipantError, RangeError, Reason, TimedOutError
-from protocol.events import Ended
+from protocol.events import Ended, Received
 from protocol.host_answers import OwnCells
 from protocol.messages import (
+    Abort,
     Accept,
     Contribution,
     Envelope,
@@ -34,6 +35,7 @@ from protocol.messages import (
     Terms,
     View,
 )
+from protocol.session import NO_REFERENCE
 from protocol.totals import TotalsContributor, TotalsRequester, jobs
 from protocol.totals.overlap import conflicts
 from protocol.totals.plan import Stage
@@ -487,6 +489,29 @@ def test_an_abort_that_names_others_than_participants(names: tuple[str, ...]) ->
     played = ring(contributor=Attacker).run()
     assert opened_nothing(played)
     assert found(played, "north") == ("south", "abort", "malformed-packet")
+
+
+def unread(*names: str) -> type[TotalsContributor]:
+    """A contributor that says it could not read the envelope."""
+
+    class Attacker(TotalsContributor):
+        def _receive(self, event: Received) -> None:
+            self._send_signed(PacketType.ABORT, Abort(NO_REFERENCE, Reason.CANCELLED.value, names))
+
+    return Attacker
+
+
+def test_who_could_not_read_the_envelope_names_nobody() -> None:
+    """The coordinator passes no such abort on, and would accuse in its own whom it has not seen fail."""
+    played = ring(contributor=unread("east")).run()
+    assert found(played, "north") == ("south", "abort", "malformed-packet")
+    assert blamed(played) == {"south"}
+
+
+def test_who_could_not_read_the_envelope_is_named_itself() -> None:
+    played = ring(contributor=unread()).run()
+    assert str(error_of(played, "north")) == "south aborted the session: cancelled"
+    assert str(error_of(played, "west")).endswith("aborted the session: cancelled, naming south")
 
 
 def test_a_false_accusation_is_signed() -> None:
