@@ -1,6 +1,16 @@
 //! What the fuzzer runs, and `cargo test` again on the committed corpus: each function takes any bytes, and panics only if
 //! the core does, or if a backend differs from curve25519-dalek one entry at a time.
 
+mod ciphertexts;
+mod logarithms;
+mod proofs;
+mod shuffle;
+
+pub use self::ciphertexts::ciphertexts;
+pub use self::logarithms::logarithms;
+pub use self::proofs::proofs;
+pub use self::shuffle::shuffle;
+
 use _native::backend::{Backend, Bytes32, Bytes64, available, decode};
 use _native::error::{Error, Rejected};
 use _native::hash::Expander;

@@ -37,3 +37,23 @@ fn chunk() {
 fn batch() {
     replay("batch", targets::batch);
 }
+
+#[test]
+fn ciphertexts() {
+    replay("ciphertexts", targets::ciphertexts);
+}
+
+#[test]
+fn logarithms() {
+    replay("logarithms", targets::logarithms);
+}
+
+#[test]
+fn proofs() {
+    replay("proofs", targets::proofs);
+}
+
+#[test]
+fn shuffle() {
+    replay("shuffle", targets::shuffle);
+}
