@@ -94,18 +94,6 @@ def number(value: int) -> bytes:
     return (value % ORDER).to_bytes(32, "little")
 
 
-@dataclass(frozen=True)
-class Challenges:
-    """All that follows from the statement and the opening."""
-
-    weights: list[int]
-    columns: list[int]
-    x: int
-    y: int
-    z: int
-    gamma: int
-
-
 def weights_of(w1: bytes, count: int, columns: int) -> tuple[list[int], list[int]]:
     rows = [int.from_bytes(ref.keystream(w1[:32], i, 1)[:24], "little") | 1 for i in range(count)]
     return rows, [ref.scalar(w1[32:], j) for j in range(columns)]

@@ -7,8 +7,6 @@ from hashlib import sha512
 
 from tests.vectors import reference as ref
 
-Ciphertext = tuple[ref.Point, ref.Point]
-
 
 def rows(flat: bytes, width: int = 32) -> list[bytes]:
     return [flat[start : start + width] for start in range(0, len(flat), width)]
