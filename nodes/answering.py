@@ -74,8 +74,8 @@ class ResponderHost(CaseFile):
                 raise
             told = error.reason if error.reason in _TOLD else Reason.POLICY
             return self._refuse(told, error)
-        self.partner_elements = sealing(envelope)
-        self.elements = sum(admission.sizes) + sum(entry.size for entry in envelope.lists) + self.partner_elements
+        self.sealing = sealing(envelope)
+        self.elements = sum(admission.sizes) + sum(entry.size for entry in envelope.lists)
         self.check_room()
         self.record_decision(None, sizes=admission.sizes)
         return admission

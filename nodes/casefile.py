@@ -70,6 +70,7 @@ class CaseFile:
         self.partner = partner
         self.elements = 0  # declared so far, both sides
         self.partner_elements = 0  # that the partner may work on without a word
+        self.sealing = 0  # what one participant's encryption of figures takes, in elements, of which it is none
         self.work = 1  # of an element, next to one that is looked up
         self.obligations: Obligations | None = None
         self.facts = Entry(event=Event.ABORT, partner=self.partner)
@@ -86,13 +87,13 @@ class CaseFile:
 
     @property
     def deadline_ms(self) -> int:
-        allowed_ms = self.node.config.limits.deadline_ms(self.elements * self.work)
+        allowed_ms = self.node.config.limits.deadline_ms(self.elements * self.work + self.sealing)
         return min(allowed_ms, self.obligations.max_duration_ms) if self.obligations else allowed_ms
 
     @property
     def silence_ms(self) -> int:
         limits = self.node.config.limits
-        work = self.partner_elements * self.work
+        work = self.partner_elements * self.work + self.sealing
         return limits.idle_seconds * 1000 + work * limits.deadline_per_element_us // 1000
 
     def consume_seed(self, effect: ConsumeSeed) -> None:

@@ -173,8 +173,7 @@ class TotalsHost(CaseFile):
             terms,
             to_all=request.to_all,
         )
-        self.partner_elements = sealing(session.envelope)
-        self.elements += self.partner_elements
+        self.sealing = sealing(session.envelope)
         check_declared(snapshot, lists)
         self._reader = AggregateReader(snapshot, kinds, self.aggregate)
         self._part = OwnPart(self.facts.snapshot, terms, limits)

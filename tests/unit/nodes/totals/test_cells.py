@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from nodes.casefile import CaseFile
 from nodes.config import Limits
 from nodes.totals.cells import sealing
 from tests.unit.nodes.totals.test_memory import ASKED
@@ -21,3 +24,16 @@ def test_figures_under_paillier_are_waited_for_longer(value: str, figures: int, 
     allowed_ms = sealing(replace(asked, variant="paillier")) * Limits().deadline_per_element_us / 1000
     assert allowed_ms == 200 * figures * max(categories, 1), "five times what a figure takes on a core of its own"
     assert sealing(replace(asked, aggregate=None, variant="paillier")) == 0
+
+
+def test_what_is_waited_for_is_declared_by_nobody() -> None:
+    """Metrics count elements, and room on disk is kept for them."""
+    limits = Limits()
+    node: Any = SimpleNamespace(config=SimpleNamespace(limits=limits), spools=lambda: None)
+    file = CaseFile(node, "south")
+    file.elements = 10
+    silence_ms, deadline_ms = file.silence_ms, file.deadline_ms
+    file.sealing = 4_000
+    longer_ms = 4_000 * limits.deadline_per_element_us // 1000
+    assert (file.silence_ms, file.deadline_ms) == (silence_ms + longer_ms, deadline_ms + longer_ms)
+    assert file.elements == 10
