@@ -14,6 +14,7 @@ from nodes.sessions import STARTS_PER_MINUTE, WAITING_STREAMS, Sessions
 from protocol.errors import ProtocolError, ShuttingDownError
 from protocol.vocabulary import Role
 from tests.asynchronous import asynchronous
+from tests.patience import PATIENCE_SECONDS
 
 
 class Ending:
@@ -95,8 +96,8 @@ async def test_draining_waits_then_ends() -> None:
 
     task = asyncio.create_task(session())
     await asyncio.sleep(0)
-    drain = asyncio.create_task(sessions.drain(0.2))
-    await asyncio.sleep(0.05)
+    drain = asyncio.create_task(sessions.drain(0.5))
+    await asyncio.sleep(0)
     assert sessions.draining
     assert runner.error is None
     await drain
@@ -106,7 +107,7 @@ async def test_draining_waits_then_ends() -> None:
 
 @asynchronous
 async def test_draining_does_not_wait_for_nobody() -> None:
-    await asyncio.wait_for(Sessions(Limits()).drain(60), 1)
+    await asyncio.wait_for(Sessions(Limits()).drain(10 * PATIENCE_SECONDS), PATIENCE_SECONDS)
 
 
 @asynchronous
@@ -114,4 +115,4 @@ async def test_draining_gives_up_on_who_does_not_end(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sessions_module, "ABORT_SECONDS", 0.05)
     sessions = Sessions(Limits())
     with sessions.session(Ending(), ("north",), Role.RESPONDER):  # type: ignore[arg-type]
-        await asyncio.wait_for(sessions.drain(0.05), 1)
+        await asyncio.wait_for(sessions.drain(0.05), PATIENCE_SECONDS)
