@@ -27,7 +27,7 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime | $(VENV)/.native
 $(VENV)/.native: $(VENV)/.runtime requirements/build.lock $(NATIVE) pyproject.toml
 	@command -v cargo >/dev/null || { echo "accord needs Rust $(RUST) or newer (cargo): see https://rustup.rs"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.lock
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --quiet
+	PIP_QUIET=1 VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --quiet
 	touch $@
 
 dev: $(VENV)/.dev $(VENV)/.native ## set up everything a developer needs
