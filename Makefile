@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' native/Cargo.toml)
 # Panics name source files. What is built says where they are in the clone or in cargo's home, not where that is on this machine.
 export RUSTFLAGS += --remap-path-prefix=$(CURDIR)=accord --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
+# Cargo starts a worker for each core, whatever `make -j` says, and would complain of what it says.
+unexport MAKEFLAGS
 NATIVE := $(shell find native -name '*.rs' -o -name 'Cargo.*' 2>/dev/null | grep -v '/target/')
 
 .PHONY: help demo dev test test-native test-python lint proto vectors bench bench-smoke soak wheel lock clean
