@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.identifiers.errors import DateError, EmptyValueError
-from protocol.identifiers.folding import BLANKS, DASHES, DIGIT_ZEROS, INVISIBLE, MAX_RAW_CHARACTERS
+from protocol.identifiers.folding import ASCII, BLANKS, DASHES, DIGIT_ZEROS, INVISIBLE, MAX_RAW_CHARACTERS
 
 FIRST_YEAR: Final = 1850
 LAST_YEAR: Final = 2099
@@ -54,6 +54,7 @@ _MONTHS: Final = tuple(re.compile(rf"(?:{names})[^\W\d]*") for names in MONTHS)
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 _FOLDED: Final[dict[int, str | None]] = {
+    **ASCII,
     **dict.fromkeys(map(ord, BLANKS), " "),
     **dict.fromkeys(map(ord, INVISIBLE)),
     **dict.fromkeys(map(ord, DASHES), "-"),

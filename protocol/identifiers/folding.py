@@ -26,6 +26,8 @@ MASKS: Final = "_*?\u2022\ufffd"  # an illegible or hidden character
 DIGIT_ZEROS: Final = "\u0660\u06f0\uff10"  # Arabic-Indic, extended Arabic-Indic and full-width digits: ten from here
 FULL_WIDTH: Final = "\uff21\uff41"  # full-width letters A-Z, a-z: twenty-six from here
 MAX_RAW_CHARACTERS: Final = 256  # of one raw value; far above any identifier
+# At the bottom of every table: what a table lacks stays as it is too, but costs `translate` an exception inside.
+ASCII: Final = {code: chr(code) for code in range(128)}
 
 # Latin letters in country names -> ASCII. Also used for nothing else: in a number an accent is refused.
 NAME_LETTERS: Final = {
@@ -68,9 +70,14 @@ def _upper_case() -> dict[int, str]:
 
 
 _SEPARATORS: Final = BLANKS + INVISIBLE + DASHES + QUOTES + GROUPING
-_NUMBER: Final[dict[int, str | None]] = {**_upper_case(), **dict.fromkeys(map(ord, _SEPARATORS))}
-_SPACING: Final[dict[int, str | None]] = dict.fromkeys(map(ord, BLANKS + INVISIBLE))
+_NUMBER: Final[dict[int, str | None]] = {
+    **ASCII,
+    **_upper_case(),
+    **dict.fromkeys(map(ord, _SEPARATORS)),
+}
+_SPACING: Final[dict[int, str | None]] = {**ASCII, **dict.fromkeys(map(ord, BLANKS + INVISIBLE))}
 _NAME: Final[dict[int, str | None]] = {
+    **ASCII,
     **_upper_case(),
     **{ord(letter): to for to, letters in NAME_LETTERS.items() for letter in letters},
     **dict.fromkeys(map(ord, NAME_BLANKS), " "),

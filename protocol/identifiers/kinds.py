@@ -51,6 +51,8 @@ IMEI_FORM: Final = "(?:IMEI(?:SV)?)?([0-9]{14})([0-9]{0,2})"
 TAX_PREFIXES: Final = {"GRC": "EL"}  # where it is not the alpha-2 code
 
 
+_FILLERS: Final = frozenset(filler[:end] for filler in FILLERS for end in range(1, len(filler) + 1))
+_BYTE: Final = tuple(bytes([value]) for value in range(256))
 _IBAN: Final = re.compile(IBAN_FORM)
 _IMO: Final = re.compile(IMO_FORM)
 _IMEI: Final = re.compile(IMEI_FORM)
@@ -95,9 +97,9 @@ class Kind:
         Raises:
             IdentifierError: the value is not one; the code says why, the message never says what.
 
-        Cost: 2 us for numbers, 20 to 50 us for checksums of accounts and wallets, and for names.
+        Cost: 2 us for numbers, 4 to 6 us with a check digit, 20 to 50 us for accounts, wallets, and names.
         """
-        return tuple(self._encoded(parts) for parts in self._rule(*fields))
+        return tuple(map(self._encoded, self._rule(*fields)))
 
     def canonicalize(self, *fields: str) -> bytes:
         """Return the canonical bytes of one raw value of an exact kind; otherwise as `keys`."""
@@ -106,7 +108,10 @@ class Kind:
         return self._encoded(self._rule(*fields)[0])
 
     def _encoded(self, parts: tuple[bytes, ...]) -> bytes:
-        return bytes([self.tag]) + b"".join(bytes([len(part)]) + part for part in parts)
+        canonical = _BYTE[self.tag]
+        for part in parts:
+            canonical += _BYTE[len(part)] + part
+        return canonical
 
 
 def split_canonical(canonical: bytes) -> tuple[bytes, ...]:
@@ -127,7 +132,7 @@ def _document_number(raw: str) -> bytes:
         raise TooShortError(f"expected at least {MIN_DOCUMENT_CHARACTERS} letters and digits, got {len(number)}")
     if len(number) > MAX_DOCUMENT_CHARACTERS:
         raise TooLongError(f"expected at most {MAX_DOCUMENT_CHARACTERS} letters and digits, got {len(number)}")
-    if number == number[0] * len(number) or any(filler.startswith(number) for filler in FILLERS):
+    if number in _FILLERS or number == number[0] * len(number):
         raise PlaceholderError("expected a number, got a filler")
     return number.encode("ascii")
 

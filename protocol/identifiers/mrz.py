@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.identifiers.errors import CheckDigitError, UnsupportedCharacterError, WrongFormatError
-from protocol.identifiers.folding import BLANKS, INVISIBLE
+from protocol.identifiers.folding import ASCII, BLANKS, INVISIBLE
 
 MRZ: Final = "mrz"  # as mapping files name it; it is no kind, no list on the wire is made of zones
 WEIGHTS: Final = (7, 3, 1)  # Doc 9303-3, section 4.9
@@ -27,7 +27,7 @@ FIRST_EXPIRY_YEAR: Final = 80  # the first edition of Doc 9303 is of 1980; 99 al
 ISSUERS: Final = {"D": "DEU"}
 
 _ZONE: Final = re.compile(r"[A-Z0-9<]+")
-_SPACING: Final = dict.fromkeys(map(ord, BLANKS + INVISIBLE))
+_SPACING: Final[dict[int, str | None]] = {**ASCII, **dict.fromkeys(map(ord, BLANKS + INVISIBLE))}
 
 RawValue = tuple[str, tuple[str, ...]]  # kind, raw fields in the order of the kind
 

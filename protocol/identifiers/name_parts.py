@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from protocol.identifiers.errors import MaskedError, TooLongError, TooShortError, UnsupportedCharacterError
-from protocol.identifiers.folding import BLANKS, DASHES, INVISIBLE, MASKS, MAX_RAW_CHARACTERS, QUOTES
+from protocol.identifiers.folding import ASCII, BLANKS, DASHES, INVISIBLE, MASKS, MAX_RAW_CHARACTERS, QUOTES
 from protocol.identifiers.name_sounds import fold_word, latin
 
 MIN_WORDS: Final = 2
@@ -91,6 +91,7 @@ oleg oleh aleh
 """
 
 _BREAKS: Final[dict[int, str | None]] = {
+    **ASCII,
     **dict.fromkeys(map(ord, WORD_BREAKS), " "),
     **dict.fromkeys(map(ord, WORD_DROPPED)),
 }

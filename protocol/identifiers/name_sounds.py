@@ -17,6 +17,7 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import Final
 
+from protocol.identifiers.folding import ASCII
 from protocol.identifiers.name_letters import COMPOSED, DROPPED, LETTERS
 
 # Arabic letters, also Persian and Urdu ones -> Latin. The vowel letters and ayn carry no consonant; "ħ", "ð", "ĉ", "ƒ",
@@ -97,6 +98,7 @@ MAX_READINGS: Final = 4  # of one word
 CACHED_WORDS: Final = 1 << 16
 
 _FOLDED: Final[dict[int, str | None]] = {
+    **ASCII,
     **{ord(letter): to for to, letters in LETTERS.items() for letter in letters},
     **{code: None for first, last in DROPPED for code in range(first, last + 1)},
 }

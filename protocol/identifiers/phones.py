@@ -20,7 +20,7 @@ from protocol.identifiers.errors import (
     TooShortError,
     WrongFormatError,
 )
-from protocol.identifiers.folding import fold_number
+from protocol.identifiers.folding import ASCII, fold_number
 
 # ITU-T E.164: calling code, trunk prefix or "-", prefix for international calls, digits of a national (significant)
 # number of a fixed or mobile line, countries.
@@ -243,7 +243,7 @@ PLUS: Final = "+\uff0b"  # with its full-width form
 LABELS: Final = "(?:TEL(?:EPHONE)?|PHONE|MOBILE|MOB|CELL|FAX)"
 EXTENSION: Final = "(?:EXT(?:ENSION)?|X)[0-9]{1,6}"
 
-_PLUS: Final = dict.fromkeys(map(ord, PLUS))
+_PLUS: Final[dict[int, str | None]] = {**ASCII, **dict.fromkeys(map(ord, PLUS))}
 _NUMBER: Final = re.compile(rf"{LABELS}?([0-9]+)(?:{EXTENSION})?")
 
 

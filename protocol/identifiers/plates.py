@@ -11,7 +11,7 @@ from typing import Final
 
 from protocol.identifiers.countries import resolve
 from protocol.identifiers.errors import NoDigitError, PlaceholderError, TooLongError, TooShortError
-from protocol.identifiers.folding import COMBINING, NAME_LETTERS, fold_number
+from protocol.identifiers.folding import ASCII, COMBINING, NAME_LETTERS, fold_number
 
 LOOK_ALIKES: Final = {
     "АаӐӑΑα": "A", "ВвΒβ": "B", "Сс": "C", "ЕеЁёΕε": "E", "НнΗη": "H", "ІіЇїΙι": "I", "ЈјЙй": "J", "КкΚκ": "K",
@@ -28,6 +28,7 @@ MIN_PLATE_CHARACTERS: Final = 3
 MAX_PLATE_CHARACTERS: Final = 12
 
 _LETTERS: Final[dict[int, str | None]] = {
+    **ASCII,
     **{ord(letter): to for letters, to in LOOK_ALIKES.items() for letter in letters},
     **{ord(letter): to for to, letters in NAME_LETTERS.items() for letter in letters},  # Ü on a German plate
     **dict.fromkeys(map(ord, COMBINING)),
