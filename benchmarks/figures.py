@@ -1,8 +1,9 @@
 """`accord bench figures`: a count, and a sum by ten categories, between two served nodes on this machine.
 
 As operators ask them, over mutual TLS, with the proof of a shuffle. Each figure is compared with what plain Python
-finds in the files. The table of logarithms is made before anything is timed. What the proof takes of the CPU time is
-measured beside it, in this process, row by row.
+finds in the files. Each question and size has two nodes and a result of its own, so that the memory is what this one
+takes; the nodes have answered a small one before, which makes the table of logarithms that a sum needs. What the proof
+takes of the CPU time is measured beside it, in this process, row by row.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from psi.group import ELEMENT_BYTES, multiply_base, multiply_shared
 from psi.shuffle import ShuffleProver, ShuffleStatement, ShuffleVerifier
 
 CATEGORIES: Final = tuple(f"category-{number}" for number in range(10))
-WARM: Final = Size(32, 32)  # the first question: it makes the table
+WARM: Final = Size(32, 32)  # of the first question, which is not timed
 PROOF_ROWS: Final = 8_192  # for the share of the proof
 SIDES: Final = ("requester", "responder")
 COLUMNS: Final = {
@@ -88,23 +89,26 @@ class Cost:
     peak_rss_bytes: tuple[int, int]
     proof_us_per_row: float
 
-    @property
-    def us_per_row(self) -> float:
-        """CPU time of both nodes for each identifier of the responder."""
-        return 1e6 * sum(self.cpu_seconds) / self.rows
+    def figures(self) -> dict[str, Any]:
+        """As the file has it, with the CPU time of both nodes per identifier of the responder and the proof's share."""
+        us_per_row = 1e6 * sum(self.cpu_seconds) / self.rows
+        return {**asdict(self), "us_per_row": us_per_row, "proof_share": self.proof_us_per_row / us_per_row}
 
-    def row(self) -> tuple[str, ...]:
-        """As the table has it."""
-        return (
-            self.question,
-            f"{self.online_seconds:.2f}",
-            f"{self.sent_bytes:,}",
-            f"{self.received_bytes:,}",
-            *(f"{seconds:.1f}" for seconds in self.cpu_seconds),
-            *(f"{peak / 2**20:.0f}" for peak in self.peak_rss_bytes),
-            f"{self.us_per_row:.1f}",
-            f"{self.proof_us_per_row / self.us_per_row:.0%}",
-        )
+
+def text(document: dict[str, Any]) -> str:
+    """Return what a person reads of a result, as Markdown."""
+    cost = document["cost"]
+    row = (
+        f"{cost['question']}, {cost['rows']:,}",
+        f"{cost['online_seconds']:.2f}",
+        f"{cost['sent_bytes']:,}",
+        f"{cost['received_bytes']:,}",
+        *(f"{seconds:.1f}" for seconds in cost["cpu_seconds"]),
+        *(f"{peak / 2**20:.0f}" for peak in cost["peak_rss_bytes"]),
+        f"{cost['us_per_row']:.1f}",
+        f"{cost['proof_share']:.0%}",
+    )
+    return f"{results.headline(document)}\n{results.markdown(COLUMNS, [row])}"
 
 
 def transactions(lists: Lists, file: Path) -> dict[str, tuple[str, int]]:
@@ -176,7 +180,7 @@ class Measurement:
         answer.unlink()
         peaks = [processes.peak_rss_bytes(node.pid) for node in nodes]
         cost = Cost(
-            f"{name}, {self._rows:,}",
+            name,
             self._rows,
             result["seconds"],
             result["sent_bytes"],
@@ -222,33 +226,37 @@ def proof_us(columns: int) -> float:
     return 1e6 * (time.process_time() - start) / count
 
 
-def run(arguments: argparse.Namespace) -> str:
-    """Measure, and write what was found. Returns the table."""
-    document = results.describe("figures", arguments)
-    costs: list[Cost] = []
+def measured(question: str, size: Size, seed: int) -> Cost:
+    """Ask between two new nodes, after a small question of the same kind."""
     with tempfile.TemporaryDirectory(prefix="accord-bench-figures-") as name:
         root = Path(name)
-        warm = _lists(WARM, arguments.seed, root)
+        warm = _lists(WARM, seed, root)
         with Accord().open(warm, root) as ready:
-            measured = Measurement(ready, root)
-            measured.hold(warm)
-            measured.sum()
-            for size in arguments.sums:
-                measured.hold(_lists(Size.parse(size), arguments.seed, root))
-                costs.append(measured.sum())
-            for size in arguments.counts:
-                measured.hold(_lists(Size.parse(size), arguments.seed, root))
-                costs.append(measured.count())
-    document["costs"] = [asdict(cost) for cost in costs]
-    table = f"{results.headline(document)}\n{results.markdown(COLUMNS, [cost.row() for cost in costs])}\n"
-    table += "Peaks are of the process, which keeps the table of logarithms, and include earlier rows of this table.\n"
-    results.write(arguments.results / arguments.run / "figures.json", document, table)
-    return table
+            measurement = Measurement(ready, root)
+            ask = {"count": measurement.count, "sum": measurement.sum}[question]
+            measurement.hold(warm)
+            ask()
+            measurement.hold(_lists(size, seed, root))
+            return ask()
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Measure each question and size that has no result yet; return all tables."""
+    tables = []
+    for question, sizes in (("sum", arguments.sums), ("count", arguments.counts)):
+        for size in map(Size.parse, sizes):
+            path: Path = arguments.results / arguments.run / f"figures-{question}-{size}.json"
+            if not path.exists():
+                document = results.describe("figures", arguments)
+                document["cost"] = measured(question, size, arguments.seed).figures()
+                results.write(path, document, text(document))
+            tables.append(text(results.read(path)))
+    return "\n".join(tables)
 
 
 def _lists(size: Size, seed: int, root: Path) -> Lists:
     folder = root / f"lists-{size}"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return make_lists(size, seed, folder)
 
 

@@ -54,7 +54,11 @@ def default_run() -> str:
 def describe(benchmark: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the head of a result: what ran, where, and how to repeat it."""
     revision, changed = commit()
-    given = {name: value for name, value in vars(arguments).items() if name not in ("results", "run", "sizes")}
+    given = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name not in ("results", "run", "sizes", "counts", "sums")
+    }
     return {
         "schema": SCHEMA,
         "benchmark": benchmark,

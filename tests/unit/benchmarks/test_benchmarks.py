@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import comparison, elgamal, plot, results
+from benchmarks import comparison, elgamal, figures, plot, results
 from benchmarks.comparison import Party, Run, Side
 from benchmarks.lists import Lists, Size, make_lists, read_ids
 from benchmarks.operations import OPERATIONS, Batch, Operation, check
@@ -188,3 +188,34 @@ def test_the_relay_counts_what_passes_each_way() -> None:
                 far.sendall(b"a longer answer")
                 assert near.recv(100) == b"a longer answer"
     assert (counted.sent_bytes, counted.received_bytes) == (8, 15)
+
+
+def test_figures_are_measured_once_for_each_size_and_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Size]] = []
+
+    def measured(question: str, size: Size, seed: int) -> figures.Cost:
+        asked.append((question, size))
+        return figures.Cost(question, size.responder, 1.25, 1_000, 2_000, (0.3, 0.5), (2**20, 3 * 2**20), 40.0)
+
+    monkeypatch.setattr(figures, "measured", measured)
+    given = argparse.Namespace(seed=1, smoke=False, results=tmp_path, run="r", counts=["9", "8x10000"], sums=[])
+    figures.run(given)
+    first = {path: path.read_bytes() for path in (tmp_path / "r").iterdir()}
+    assert {path.name for path in first} == {
+        f"figures-count-{size}.{kind}" for size in ("9x9", "8x10000") for kind in ("json", "md")
+    }
+    tables = figures.run(argparse.Namespace(**vars(given) | {"counts": ["8x10000", "7"], "sums": ["8x10000"]}))
+    assert asked == [
+        ("count", Size(9, 9)), ("count", Size(8, 10_000)), ("sum", Size(8, 10_000)), ("count", Size(7, 7))
+    ]  # fmt: skip
+    assert all(path.read_bytes() == before for path, before in first.items())
+    assert tables.count("count, 10,000") == tables.count("sum, 10,000") == tables.count("count, 7") == 1
+    assert "count, 9" not in tables
+    cost = results.read(tmp_path / "r" / "figures-count-8x10000.json")["cost"]
+    assert (cost["us_per_row"], cost["proof_share"]) == (pytest.approx(80), pytest.approx(0.5))
+    row = next(
+        line for line in (tmp_path / "r" / "figures-count-8x10000.md").read_text().splitlines() if "count," in line
+    )
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["count, 10,000", "1.25", "1,000", "2,000", "0.3", "0.5", "1", "3", "80.0", "50%"]
+    assert len(cells) == len(figures.COLUMNS)
