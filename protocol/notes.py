@@ -57,7 +57,8 @@ def encode_notes(contact: str, references: Items) -> bytes:
 
 
 def _cut(text: str, most_bytes: int) -> bytes:
-    return text.encode()[:most_bytes].decode("utf-8", "ignore").encode()
+    raw = text.encode()
+    return raw if len(raw) <= most_bytes else raw[:most_bytes].decode("utf-8", "ignore").encode()
 
 
 def decode_note(note: bytes) -> str | None:

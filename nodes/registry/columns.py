@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,25 +59,17 @@ class ColumnBuilder:
         self._lengths = array("I")
         self._holders = array("I")
 
-    def add(self, canonical: bytes, record: int) -> None:
-        """Add one pair.
+    def add(self, data: bytes, lengths: Iterable[int], holders: Iterable[int]) -> None:
+        """Add pairs: identifiers end to end, their lengths, their records.
 
         Raises:
             SourceError: more than 4 GiB of one kind.
         """
-        if len(self._data) + len(canonical) > MAX_COLUMN_BYTES:
-            raise SourceError(f"expected at most {MAX_COLUMN_BYTES} bytes of identifiers of one kind, got more")
-        self._data += canonical
-        self._lengths.append(len(canonical))
-        self._holders.append(record)
-
-    def extend(self, data: bytes, lengths: Offsets, holders: Offsets) -> None:
-        """Add many pairs: identifiers end to end, their lengths, their records. Raises SourceError as `add`."""
         if len(self._data) + len(data) > MAX_COLUMN_BYTES:
             raise SourceError(f"expected at most {MAX_COLUMN_BYTES} bytes of identifiers of one kind, got more")
         self._data += data
-        self._lengths.frombytes(lengths.tobytes())
-        self._holders.frombytes(holders.tobytes())
+        self._lengths.extend(lengths)
+        self._holders.extend(holders)
 
     def column(self) -> Column:
         """Sort, merge equal identifiers, and give up the gathered buffers."""

@@ -24,4 +24,5 @@ def _read(file: BinaryIO, name: str, mappings: Sequence[Mapping], changes: bool)
     first = next(rows, None)
     if first is None or isinstance(first, RejectedRow):
         raise SourceError(f"{name}: expected a header line, got none")
-    return (yield from Table(name, [cell.strip() for cell in first[1]], mappings, changes=changes).read(rows))
+    table = Table(name, [cell.strip() for cell in first[1]], mappings, changes=changes)
+    yield from table.read(rows, file)

@@ -62,23 +62,24 @@ def read_records(
     Raises:
         SourceError: another encoding, binary content, or a record without end.
     """
-    with io.TextIOWrapper(file, encoding=ENCODINGS[encoding], errors="strict", newline="") as text:
-        lines = _Lines(text, name)
-        records = csv.reader(lines, delimiter=delimiter, strict=True)
-        while True:
-            first = lines.number + 1
-            lines.record_characters = 0
-            try:
-                cells = next(records)
-            except StopIteration:
-                return
-            except csv.Error:
-                long = lines.record_characters > MAX_FIELD_CHARACTERS  # csv has a limit of its own, above ours
-                yield RejectedRow(first, "field-too-long" if long else "bad-quoting")
-                continue
-            if not cells:
-                continue
-            if lines.record_characters > MAX_FIELD_CHARACTERS and any(len(c) > MAX_FIELD_CHARACTERS for c in cells):
-                yield RejectedRow(first, "field-too-long")
-            else:
-                yield first, cells
+    text = io.TextIOWrapper(file, encoding=ENCODINGS[encoding], errors="strict", newline="")
+    lines = _Lines(text, name)
+    records = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        first = lines.number + 1
+        lines.record_characters = 0
+        try:
+            cells = next(records)
+        except StopIteration:
+            text.detach()  # the file stays open: it is asked how far it was read
+            return
+        except csv.Error:
+            long = lines.record_characters > MAX_FIELD_CHARACTERS  # csv has a limit of its own, above ours
+            yield RejectedRow(first, "field-too-long" if long else "bad-quoting")
+            continue
+        if not cells:
+            continue
+        if lines.record_characters > MAX_FIELD_CHARACTERS and any(len(c) > MAX_FIELD_CHARACTERS for c in cells):
+            yield RejectedRow(first, "field-too-long")
+        else:
+            yield first, cells

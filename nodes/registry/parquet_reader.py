@@ -48,7 +48,7 @@ def _read(parquet: Any, file: BinaryIO, name: str, mappings: Sequence[Mapping], 
     amounts = {mapping.transaction.amount for mapping in mappings if mapping.transaction}
     for column in columns:
         _check_type(arrow.types, name, column, schema.field(column).type, exact=column in amounts)
-    return (yield from table.read(_rows(arrow, opened, name, header, columns)))
+    return (yield from table.read(_rows(arrow, opened, name, header, columns), file))
 
 
 def _check_type(types: Any, name: str, column: str, kind: Any, *, exact: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ DTYPES: Final[Mapping[str, str]] = {
 TRANSACTION_COLUMNS: Final = tuple(name for name in DTYPES if name != PERSONS)
 MAX_WORDS: Final = {"currency": 1_024, "corridor": 65_535, "offence": 4_096}  # they lie in the manifest
 
+_NOTHING: Final = Transaction()
 _TYPECODES: Final = {"<u8": "Q", "<i8": "q", "<u4": "I", "<u2": "H"}
 
 Values = NDArray[Any]
@@ -38,7 +39,11 @@ Values = NDArray[Any]
 
 def person_number(text: str) -> int:
     """Return the number under which the records of a person are found together."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=PERSON_BYTES).digest(), "little")
+    return int.from_bytes(_person(text), "little")
+
+
+def _person(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=PERSON_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +87,21 @@ class RecordColumnsBuilder:
         self._columns = {name: array(_TYPECODES[dtype]) for name, dtype in DTYPES.items()}
         self._codes: dict[str, dict[str, int]] = {name: {} for name in WORD_COLUMNS}
 
-    def add(self, person: str, transaction: Transaction | None) -> None:
-        """Add a record.
+    def add(self, persons: Iterable[str], transactions: Sequence[Transaction | None]) -> None:
+        """Add records: whom each is about, and its transaction.
 
         Raises:
             SourceError: too many different words in a column.
         """
-        if transaction is not None:
+        if any(said is not None for said in transactions):
             self._pad()
-            self._columns["amount"].append(transaction.amount)
-            self._columns["date"].append(transaction.day)
-            for name in WORD_COLUMNS:
-                self._columns[name].append(self._code(name, getattr(transaction, name)))
-        self._columns[PERSONS].append(person_number(person))
+            amounts, *words, days = zip(*(said or _NOTHING for said in transactions), strict=True)
+            self._columns["amount"].extend(amounts)
+            self._columns["date"].extend(days)
+            for name, column in zip(WORD_COLUMNS, words, strict=True):
+                codes = {word: self._code(name, word) for word in dict.fromkeys(column)}
+                self._columns[name].extend([codes[word] for word in column])
+        self._columns[PERSONS].frombytes(b"".join(map(_person, persons)))
 
     def extend(self, columns: RecordColumns) -> None:
         """Add records as another snapshot holds them. Raises SourceError as `add`."""

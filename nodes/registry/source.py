@@ -8,32 +8,35 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 from nodes.registry.errors import SourceError
-from nodes.registry.transactions import RawTransaction
+from nodes.registry.transactions import Transaction
 
 MAX_FIELD_CHARACTERS: Final = 1 << 16  # of one cell or element: sanctions remarks and comments stay below 10,000
 MAX_RECORD_CHARACTERS: Final = 1 << 20  # of one record with everything in it; an open quote ends here
 # Of names with dates of birth of one record: each gives several keys, and each key widens what a list asks about.
 MAX_NAME_VALUES: Final = 32
+BLOCK_ITEMS: Final = 256  # rows or records that are worked on together
+BLOCK_BYTES: Final = 1 << 20  # of the source; a block that has taken more ends
+STEP_ITEMS: Final = 16  # between two looks at how much that is
 MAX_DISPLAY_CHARACTERS: Final = 512  # of one display field; the rest is in the agency's own system
 
 # The name of a numbering system in front of a number, which another agency would not write.
 ID_SYSTEMS: Final = ("CNIC", "NIC", "JMBG", "JMB", "SSN")
 _SYSTEM: Final = re.compile(rf"(?:{'|'.join(ID_SYSTEMS)}):? ")
 
+T = TypeVar("T")
 RawValue = tuple[str, tuple[str, ...]]  # kind, raw fields in the order of the kind
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
-    """One record of a source.
+class SourceRecord(NamedTuple):
+    """One record of a source. A tuple: an import makes one for every row.
 
     Args:
         row: line on which it begins, from 1.
@@ -43,7 +46,7 @@ class SourceRecord:
         rejected: (kind, reason) of identifiers that the reader itself refuses, such as one that was cut off.
         remarks: reasons that concern the row as a whole while it is kept.
         person: whom the record is about, in the agency's own words; empty: whoever the reference stands for.
-        transaction: what the row says about money.
+        transaction: what the row says about money, or the reason why that cannot be read, in kebab-case.
     """
 
     row: int
@@ -53,7 +56,7 @@ class SourceRecord:
     rejected: Sequence[tuple[str, str]] = ()
     remarks: Sequence[str] = ()
     person: str = ""
-    transaction: RawTransaction | None = None
+    transaction: Transaction | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,20 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise SourceError(f"{path.name}: expected a readable file, got: {cause.strerror}") from None
 
 
+def blocks(items: Iterable[T], file: BinaryIO) -> Iterator[list[T]]:
+    """Yield what comes from a file in lists of BLOCK_ITEMS; shorter ones where the file has long rows."""
+    left = iter(items)
+    block: list[T] = []
+    start = file.tell()
+    while more := list(islice(left, STEP_ITEMS)):
+        block += more
+        if len(block) >= BLOCK_ITEMS or file.tell() - start >= BLOCK_BYTES:
+            yield block
+            block, start = [], file.tell()
+    if block:
+        yield block
+
+
 def passport(country: str, number: str) -> list[RawValue]:
     """Return both identifiers that a passport gives: with its issuing country, and the number alone."""
     return [("passport", (country, number)), ("passport-number", (number,))]
@@ -137,5 +154,4 @@ def without_system(number: str) -> str:
 
 def display(**fields: str) -> dict[str, str]:
     """Return display fields without those that are empty, each on one line and of bounded length."""
-    shown = {name: " ".join(value.split())[:MAX_DISPLAY_CHARACTERS] for name, value in fields.items()}
-    return {name: value for name, value in shown.items() if value}
+    return {name: line for name, value in fields.items() if (line := " ".join(value.split())[:MAX_DISPLAY_CHARACTERS])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -28,9 +29,10 @@ class Changes:
         self._removed: dict[str, int] = {}
         self._replaced: set[str] = set()
 
-    def add(self, record: SourceRecord) -> None:
-        """A record comes."""
-        self._added.setdefault(record.reference, record.row)
+    def add(self, records: Iterable[SourceRecord]) -> None:
+        """Records come."""
+        for record in records:
+            self._added.setdefault(record.reference, record.row)
 
     def remove(self, removal: Removal) -> None:
         """All that was held under a reference goes."""
@@ -48,6 +50,8 @@ class Changes:
         removed, extended = set(), set()
         for block in base.record_blocks():
             texts = base.record_texts(np.asarray(block))
+            references: list[str] = []
+            kept: list[bytes] = []
             for number, text in zip(block, texts, strict=True):
                 reference = str(json.loads(text)["reference"])
                 if reference in self._removed:
@@ -55,9 +59,12 @@ class Changes:
                     continue
                 if reference in self._added:
                     extended.add(reference)
-                numbers[number] = writer.add_text(reference, text)
-                report.records += 1
-            writer.add_columns(base.record_columns(block).chosen(numbers[block.start : block.stop] != GONE))
+                numbers[number] = report.records + len(kept)
+                references.append(reference)
+                kept.append(text)
+            columns = base.record_columns(block).chosen(numbers[block.start : block.stop] != GONE)
+            writer.carry(references, kept, columns)
+            report.records += len(kept)
         unknown = self._removed.keys() - removed - self._replaced
         for row in sorted(self._removed[reference] for reference in unknown):
             report.rows.reject("unknown-reference", row)
@@ -93,5 +100,5 @@ class Carried:
             ends = np.cumsum(lengths)
             places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
             data = np.frombuffer(bytes(items.data), np.uint8)[places]
-            builder.extend(data.tobytes(), lengths.astype(np.uint32), numbers[stays].astype(np.uint32))
+            builder.add(data.tobytes(), lengths.tolist(), numbers[stays].tolist())
         return kept

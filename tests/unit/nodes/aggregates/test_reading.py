@@ -17,7 +17,7 @@ from nodes.aggregates.errors import AggregateError
 from nodes.aggregates.reading import AggregateReader, check_columns
 from nodes.registry import Registry, Source, import_source
 from nodes.registry.source import SourceRecord
-from nodes.registry.transactions import MAX_AMOUNT, RawTransaction
+from nodes.registry.transactions import MAX_AMOUNT, read_transaction
 from protocol.effects import ReadValues
 from protocol.identifiers import KINDS
 from protocol.messages import Aggregate, Filter
@@ -70,7 +70,7 @@ def hold(folder: Path, rows: list[Row]) -> Registry:
                 if row.amount is None
                 else f"{'-' if row.amount < 0 else ''}{abs(row.amount) // 100}.{abs(row.amount) % 100:02}"
             )
-            money = RawTransaction(amount, row.currency if amount else "", *row.corridor, row.offence, row.day)
+            money = read_transaction(amount, row.currency if amount else "", *row.corridor, row.offence, row.day)
             yield SourceRecord(number, f"r{number}", {}, values, (), (), row.person, money)
 
     import_source(made, "set", Source(folder / "source", "test", "production", read), NOW)
@@ -294,11 +294,11 @@ def test_any_size_and_any_step_read_the_same(tmp_path: Path, size: int) -> None:
     day = date(2026, 1, 1).isoformat()
     records = [
         SourceRecord(
-            i, f"r{i}", {}, [("passport-number", (f"P{i:07}",))], (), (), "", RawTransaction(str(i), "JPY", date=day)
+            i, f"r{i}", {}, [("passport-number", (f"P{i:07}",))], (), (), "", read_transaction(str(i), "JPY", date=day)
         )
         for i in range(1, size + 1)
     ]
-    records.append(SourceRecord(size + 1, "none", {}, [], (), (), "", RawTransaction("5", "JPY")))
+    records.append(SourceRecord(size + 1, "none", {}, [], (), (), "", read_transaction("5", "JPY")))
     import_source(made, "set", Source(tmp_path / "source", "test", "production", lambda _: iter(records)), NOW)
     aggregate = replace(SUM, currency="JPY")
     for step in (size or 1, 32_768, 997) if size > 9 else (1, 2, size or 1):

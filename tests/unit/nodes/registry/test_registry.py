@@ -94,9 +94,9 @@ def test_columns_agree_with_plain_sorting() -> None:
     pairs = sorted((record, chance.choice(values)) for record in range(3000))
     builder = ColumnBuilder()
     for record, value in pairs:
-        builder.add(value, record)
+        builder.add(value, [len(value)], [record])
         if record % 5 == 0:
-            builder.add(value, record)  # the same value twice in one record
+            builder.add(value, [len(value)], [record])  # the same value twice in one record
     column = builder.column()
     held = sorted({value for _, value in pairs})
     offsets = column.offsets.tolist()

@@ -20,7 +20,7 @@ from nodes.registry.errors import MappingError, SnapshotError, SourceError
 from nodes.registry.mapping import parse_mapping
 from nodes.registry.record_columns import PERSONS, person_number
 from nodes.registry.report import report_table
-from nodes.registry.transactions import MAX_AMOUNT, RawTransaction, Transaction, read_amount, read_transaction
+from nodes.registry.transactions import MAX_AMOUNT, Transaction, read_amount, read_transaction
 from tests.unit.nodes.registry.reading import KEY, NOW, identifiers, registry
 
 FORMAT_2 = Path(__file__).parent / "data" / "format-2.snapshot"  # made by the last commit that wrote format 2
@@ -115,28 +115,28 @@ def test_what_is_no_amount_is_not_guessed_at(text: str, places: int, reason: str
 
 
 @pytest.mark.parametrize(
-    ("raw", "reason"),
+    ("cells", "reason"),
     [
-        (RawTransaction(amount="1"), "no-currency"),
-        (RawTransaction(amount="1", currency="EURO"), "unknown-currency"),
-        (RawTransaction(amount="1.5", currency="JPY"), "amount-too-precise"),
-        (RawTransaction(from_country="DEU"), "country-missing"),
-        (RawTransaction(from_country="DEU", to_country="Atlantis"), "country-unknown"),
-        (RawTransaction(from_country="Congo", to_country="DEU"), "country-ambiguous"),
-        (RawTransaction(offence="tax\nfraud"), "bad-offence"),
-        (RawTransaction(offence="x" * 65), "bad-offence"),
-        (RawTransaction(date="31.01.2026"), "bad-date"),
-        (RawTransaction(date="2026-02-30"), "bad-date"),
-        (RawTransaction(date="2026-1-3"), "bad-date"),
+        ({"amount": "1"}, "no-currency"),
+        ({"amount": "1", "currency": "EURO"}, "unknown-currency"),
+        ({"amount": "1.5", "currency": "JPY"}, "amount-too-precise"),
+        ({"from_country": "DEU"}, "country-missing"),
+        ({"from_country": "DEU", "to_country": "Atlantis"}, "country-unknown"),
+        ({"from_country": "Congo", "to_country": "DEU"}, "country-ambiguous"),
+        ({"offence": "tax\nfraud"}, "bad-offence"),
+        ({"offence": "x" * 65}, "bad-offence"),
+        ({"date": "31.01.2026"}, "bad-date"),
+        ({"date": "2026-02-30"}, "bad-date"),
+        ({"date": "2026-1-3"}, "bad-date"),
     ],
 )
-def test_a_transaction_that_cannot_be_read_says_why(raw: RawTransaction, reason: str) -> None:
-    assert read_transaction(raw) == reason
+def test_a_transaction_that_cannot_be_read_says_why(cells: dict[str, str], reason: str) -> None:
+    assert read_transaction(**cells) == reason
 
 
 def test_countries_and_currencies_have_one_spelling() -> None:
-    raw = RawTransaction(" 2.50 ", " kwd ", "Burma", "tr", " a/b-1 ", "0001-01-01 10:00")
-    assert read_transaction(raw) == Transaction(2500, "KWD", "MMR-TUR", "a/b-1", 1)
+    cells = (" 2.50 ", " kwd ", "Burma", "tr", " a/b-1 ", "0001-01-01 10:00")
+    assert read_transaction(*cells) == Transaction(2500, "KWD", "MMR-TUR", "a/b-1", 1)
 
 
 def test_every_currency_is_three_capitals_and_has_the_places_of_the_standard() -> None:
