@@ -132,9 +132,13 @@ class Coordinator(TotalsNode):
             self.emit(SendTo(agency, raw, packet.type))
 
     def _pass_on(self, sender: str, packet: Packet, stage: int) -> None:
-        """What one has signed, all hear: Accept when all have accepted, shares of values only if these are for all."""
+        """What one has signed, all hear: Accept when all have accepted, shares of values only if these are for all.
+
+        Before all have accepted, some cannot tell yet whose packet it is: of an abort they hear by the own one.
+        """
         of_values = packet.type is PacketType.SHARES and stage == Stage.VALUES
-        if packet.type is not PacketType.ACCEPT and (self.plan.to_all or not of_values):
+        opened = (PacketType.OPEN, 0) in self._mail
+        if opened and (self.plan.to_all or not of_values):
             self._relay(sender, packet)
 
     def _relay(self, sender: str, packet: Packet) -> None:

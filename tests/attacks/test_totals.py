@@ -514,6 +514,28 @@ def test_who_could_not_read_the_envelope_is_named_itself() -> None:
     assert str(error_of(played, "west")).endswith("aborted the session: cancelled, naming south")
 
 
+def test_an_abort_before_all_have_accepted_is_told_as_the_coordinators_own() -> None:
+    """Who is still asked whether it takes part refuses a packet with a sender, and would blame who passed it on."""
+
+    class Attacker(TotalsContributor):
+        def _accept(self, envelope: Envelope, packet: Packet, accept: Accept) -> None:
+            raise TimedOutError("it is being stopped")
+
+    passed_on: list[PacketType] = []
+
+    def listen(_sender: str, _receiver: str, raw: bytes) -> Iterable[bytes]:
+        packet = codec.decode_packet(raw)
+        if packet.sender:
+            passed_on.append(packet.type)
+        return (raw,)
+
+    played = ring(contributor=Attacker).run(listen)
+    assert opened_nothing(played)
+    assert not passed_on
+    assert str(error_of(played, "north")) == "south aborted the session: timed-out"
+    assert str(error_of(played, "west")).endswith("aborted the session: timed-out, naming south")
+
+
 def test_a_false_accusation_is_signed() -> None:
     class Attacker(TotalsContributor):
         def _on_views(self, digest: bytes) -> None:
