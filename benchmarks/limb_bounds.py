@@ -39,6 +39,11 @@ def limbs(integer: int) -> Limbs:
     return tuple(integer >> (LIMB_BITS * index) & LIMB for index in range(5))
 
 
+def words(integer: int) -> Limbs:
+    """The four 64-bit words of an integer below 2^256."""
+    return tuple(integer >> (64 * index) & (LANE - 1) for index in range(4))
+
+
 def halves(a: int, b: int) -> tuple[int, int]:
     """The largest low and high half of a product of two limbs up to a and b."""
     return min(LIMB, a * b), a * b >> LIMB_BITS
@@ -137,7 +142,7 @@ def check() -> dict[str, Limbs]:
 
 
 def constants() -> dict[str, Limbs]:
-    """The constants of native/src/ifma, from their definitions."""
+    """The constants of native/src/lanes, from their definitions: of the curve as words, of scalars as limbs."""
 
     def root(square: int) -> int:
         candidate = pow(square, (P + 3) // 8, P)
@@ -150,15 +155,15 @@ def constants() -> dict[str, Limbs]:
     c = root(-486664)
     odd_digits = (2**258 - 1) * pow(2, -1, ORDER) % ORDER
     return {
-        "D": limbs(d),
-        "TWO_D": limbs(2 * d % P),
-        "SQRT_M1": limbs(root(-1)),
+        "D": words(d),
+        "TWO_D": words(2 * d % P),
+        "SQRT_M1": words(root(-1)),
         # RFC 9496, section 4.1, prints which of the two roots it means: an odd and an even one.
-        "SQRT_AD_MINUS_ONE": limbs(P - root(-d - 1)),
-        "INVSQRT_A_MINUS_D": limbs(root(pow(-d - 1, -1, P))),
-        "ONE_MINUS_D_SQ": limbs((1 - d * d) % P),
-        "D_MINUS_ONE_SQ": limbs((d - 1) ** 2 % P),
-        "MONTGOMERY_C": limbs(c),
+        "SQRT_AD_MINUS_ONE": words(P - root(-d - 1)),
+        "INVSQRT_A_MINUS_D": words(root(pow(-d - 1, -1, P))),
+        "ONE_MINUS_D_SQ": words((1 - d * d) % P),
+        "D_MINUS_ONE_SQ": words((d - 1) ** 2 % P),
+        "MONTGOMERY_C": words(c),
         "ORDER": limbs(ORDER),
         "ALL_DIGITS_ODD": limbs(4 * odd_digits),
     }

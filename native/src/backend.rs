@@ -15,11 +15,11 @@ use crate::discrete_log;
 use crate::elgamal;
 use crate::error::{Error, Rejected};
 use crate::hash::Expander;
-#[cfg(target_arch = "x86_64")]
-use crate::ifma;
 use crate::items::Items;
 use crate::portable::Portable;
 use crate::sums::{Bases, SecretWeights};
+#[cfg(target_arch = "x86_64")]
+use crate::{avx2, ifma};
 
 /// An encoded element or scalar.
 pub type Bytes32 = [u8; 32];
@@ -32,6 +32,8 @@ pub struct PublicKeyTable {
     portable: OnceLock<Box<RistrettoBasepointTable>>,
     #[cfg(target_arch = "x86_64")]
     ifma: OnceLock<ifma::KeyTable>,
+    #[cfg(target_arch = "x86_64")]
+    avx2: OnceLock<avx2::KeyTable>,
 }
 
 impl PublicKeyTable {
@@ -43,6 +45,8 @@ impl PublicKeyTable {
             portable: OnceLock::new(),
             #[cfg(target_arch = "x86_64")]
             ifma: OnceLock::new(),
+            #[cfg(target_arch = "x86_64")]
+            avx2: OnceLock::new(),
         })
     }
 
@@ -57,6 +61,11 @@ impl PublicKeyTable {
     #[cfg(target_arch = "x86_64")]
     pub fn ifma(&self, build: impl FnOnce(&Bytes32) -> ifma::KeyTable) -> &ifma::KeyTable {
         self.ifma.get_or_init(|| build(&self.point.compress().0))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub fn avx2(&self, build: impl FnOnce(&Bytes32) -> avx2::KeyTable) -> &avx2::KeyTable {
+        self.avx2.get_or_init(|| build(&self.point.compress().0))
     }
 }
 
@@ -180,6 +189,8 @@ pub trait Decoded: Send + Sync {
 pub const KNOWN: &[&dyn Backend] = &[
     #[cfg(target_arch = "x86_64")]
     &ifma::Ifma,
+    #[cfg(target_arch = "x86_64")]
+    &avx2::Avx2,
     &Portable,
 ];
 

@@ -2,6 +2,11 @@
 //!
 //! `bindings` alone knows of Python; all other modules are plain Rust.
 
+// src/lanes is compiled once with the instructions of each backend that works on lanes (docs/adr/0015).
+#![allow(clippy::duplicate_mod)]
+
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
 pub mod backend;
 #[cfg(feature = "pyo3")]
 mod bindings;

@@ -15,9 +15,9 @@ use core::ops::{Add, Sub};
 
 use zeroize::DefaultIsZeroes;
 
-use super::lanes::{LANES, Mask, U64x8};
+use super::vector::{LANES, Mask, Vector};
 
-pub const LIMB_BITS: u32 = 52;
+const LIMB_BITS: u32 = 52;
 const TOP_BITS: u32 = 255 - 4 * LIMB_BITS;
 const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 const TOP_MASK: u64 = (1 << TOP_BITS) - 1;
@@ -39,7 +39,7 @@ pub const BIAS: [u64; 5] = {
 /// this backend's instructions, and then cost a call for every instruction.
 macro_rules! limbwise {
     ($k:ident => $limb:expr) => {{
-        let mut limbs = [U64x8::zero(); 5];
+        let mut limbs = [Vector::zero(); 5];
         for ($k, limb) in limbs.iter_mut().enumerate() {
             *limb = $limb;
         }
@@ -47,47 +47,71 @@ macro_rules! limbwise {
     }};
 }
 
+/// A value below p, as limbs.
+#[derive(Clone, Copy)]
+pub struct Constant([u64; 5]);
+
+impl Constant {
+    pub const ONE: Self = Self::new([1, 0, 0, 0]);
+
+    /// From little-endian words.
+    pub const fn new([a, b, c, d]: [u64; 4]) -> Self {
+        Self([
+            a & LIMB_MASK,
+            (a >> 52 | b << 12) & LIMB_MASK,
+            (b >> 40 | c << 24) & LIMB_MASK,
+            (c >> 28 | d << 36) & LIMB_MASK,
+            d >> 16,
+        ])
+    }
+
+    /// As a lane of an [`Fe`] holds them.
+    pub const fn limbs(self) -> [u64; 5] {
+        self.0
+    }
+}
+
 #[derive(Clone, Copy, Default)]
-pub struct Fe(pub [U64x8; 5]);
+pub struct Fe(pub [Vector; 5]);
 
 impl DefaultIsZeroes for Fe {}
 
 #[derive(Clone, Copy, Default)]
-pub struct Sum(pub [U64x8; 5]);
+pub struct Sum(pub [Vector; 5]);
 
 impl Fe {
-    /// The same value, given in canonical limbs, in all lanes.
+    /// The same value in all lanes.
     #[inline(always)]
-    pub fn splat(limbs: [u64; 5]) -> Self {
-        Self(limbwise!(k => U64x8::splat(limbs[k])))
+    pub fn splat(value: Constant) -> Self {
+        Self(limbwise!(k => Vector::splat(value.0[k])))
     }
 
     #[inline(always)]
     pub fn zero() -> Self {
-        Self([U64x8::zero(); 5])
+        Self([Vector::zero(); 5])
     }
 
     #[inline(always)]
     pub fn one() -> Self {
-        Self::splat([1, 0, 0, 0, 0])
+        Self::splat(Constant::ONE)
     }
 
     /// The low 255 bits of four little-endian words per lane.
     #[inline(always)]
-    pub fn from_words(w: &[U64x8; 4]) -> Self {
-        let mask = U64x8::splat(LIMB_MASK);
+    pub fn from_words(w: &[Vector; 4]) -> Self {
+        let mask = Vector::splat(LIMB_MASK);
         Self([
             w[0] & mask,
             (w[0].shr::<52>() | w[1].shl::<12>()) & mask,
             (w[1].shr::<40>() | w[2].shl::<24>()) & mask,
             (w[2].shr::<28>() | w[3].shl::<36>()) & mask,
-            w[3].shr::<16>() & U64x8::splat(TOP_MASK),
+            w[3].shr::<16>() & Vector::splat(TOP_MASK),
         ])
     }
 
     /// The canonical encoding, as four little-endian words per lane.
     #[inline(always)]
-    pub fn to_words(self) -> [U64x8; 4] {
+    pub fn to_words(self) -> [Vector; 4] {
         let l = self.canonical();
         [
             l[0] | l[1].shl::<52>(),
@@ -99,23 +123,23 @@ impl Fe {
 
     /// The one representative below p, in clean limbs.
     #[inline(always)]
-    fn canonical(self) -> [U64x8; 5] {
+    fn canonical(self) -> [Vector; 5] {
         let l = self.wide().0;
         // q = 1 if value >= p, that is if value + 19 >= 2^255; the value is below 2p.
-        let mut carry = (l[0] + U64x8::splat(FOLD_255)).shr::<LIMB_BITS>();
+        let mut carry = (l[0] + Vector::splat(FOLD_255)).shr::<LIMB_BITS>();
         for limb in &l[1..4] {
             carry = (*limb + carry).shr::<LIMB_BITS>();
         }
         let q = (l[4] + carry).shr::<TOP_BITS>();
         // value - q * p = value + 19 q - 2^255 q
         let mut out = l;
-        let mut carry = U64x8::zero().madd_lo(q, U64x8::splat(FOLD_255));
+        let mut carry = Vector::zero().madd_lo(q, Vector::splat(FOLD_255));
         for limb in &mut out[..4] {
             let sum = *limb + carry;
-            *limb = sum & U64x8::splat(LIMB_MASK);
+            *limb = sum & Vector::splat(LIMB_MASK);
             carry = sum.shr::<LIMB_BITS>();
         }
-        out[4] = (out[4] + carry) & U64x8::splat(TOP_MASK);
+        out[4] = (out[4] + carry) & Vector::splat(TOP_MASK);
         out
     }
 
@@ -139,7 +163,7 @@ impl Fe {
     /// Per lane: `then` where the mask's bit is set, `otherwise` where not.
     #[inline(always)]
     pub fn select(mask: Mask, then: Self, otherwise: Self) -> Self {
-        Self(limbwise!(k => U64x8::select(mask, then.0[k], otherwise.0[k])))
+        Self(limbwise!(k => Vector::select(mask, then.0[k], otherwise.0[k])))
     }
 
     /// One lane in all lanes.
@@ -167,7 +191,7 @@ impl Fe {
     /// As a sum, with the limbs' meaningless bits removed.
     #[inline(always)]
     pub fn wide(self) -> Sum {
-        let mask = U64x8::splat(LIMB_MASK);
+        let mask = Vector::splat(LIMB_MASK);
         let [a, b, c, d, e] = self.0;
         Sum([a & mask, b & mask, c & mask, d & mask, e])
     }
@@ -179,7 +203,7 @@ impl Fe {
 
     #[inline(always)]
     pub fn square(self) -> Sum {
-        self.square_onto([U64x8::zero(); 5])
+        self.square_onto([Vector::zero(); 5])
     }
 
     /// [`Sum::bias`] + self * self
@@ -188,16 +212,16 @@ impl Fe {
         // All limbs but the lowest are doubled on the way.
         let mut start = Sum::bias().0;
         for (limb, bias) in start[1..].iter_mut().zip(&BIAS[1..]) {
-            *limb = U64x8::splat(bias / 2);
+            *limb = Vector::splat(bias / 2);
         }
         self.square_onto(start)
     }
 
     /// self * self + (start[0], 2 start[1], 2 start[2], ...). Adds less than 2^56 to each limb.
     #[inline(always)]
-    fn square_onto(self, start: [U64x8; 5]) -> Sum {
+    fn square_onto(self, start: [Vector; 5]) -> Sum {
         self.assert_bounds();
-        let (a, zero) = (self.0, U64x8::zero());
+        let (a, zero) = (self.0, Vector::zero());
         let mut acc = [start[0], start[1], start[2], start[3], start[4], zero, zero, zero, zero, zero];
         // Products of two different limbs below the top one, once; then twice.
         for i in 0..3 {
@@ -248,13 +272,13 @@ impl Fe {
 impl Sum {
     #[inline(always)]
     pub fn zero() -> Self {
-        Self([U64x8::zero(); 5])
+        Self([Vector::zero(); 5])
     }
 
     /// A multiple of p: what starts out from it can have a product subtracted limb by limb.
     #[inline(always)]
     pub fn bias() -> Self {
-        Self(limbwise!(k => U64x8::splat(BIAS[k])))
+        Self(limbwise!(k => Vector::splat(BIAS[k])))
     }
 
     /// self + a * b. Adds less than 2^56 to each limb.
@@ -262,7 +286,7 @@ impl Sum {
     pub fn plus_mul(self, a: Fe, b: Fe) -> Self {
         a.assert_bounds();
         b.assert_bounds();
-        let zero = U64x8::zero();
+        let zero = Vector::zero();
         let s = self.0;
         let mut acc = [s[0], s[1], s[2], s[3], s[4], zero, zero, zero, zero, zero];
         for i in 0..5 {
@@ -279,7 +303,7 @@ impl Sum {
     pub fn plus_small_mul(self, constant: u64, a: Fe) -> Self {
         debug_assert!(constant < 1 << 20);
         a.assert_bounds();
-        let constant = U64x8::splat(constant);
+        let constant = Vector::splat(constant);
         let mut r = self.0;
         for (limb, a) in r.iter_mut().zip(a.0) {
             *limb = limb.madd_lo(a, constant);
@@ -288,8 +312,8 @@ impl Sum {
             *limb = limb.madd_hi(a, constant);
         }
         // The top limb's high half, below 2^16, stands at 2^260.
-        let top = U64x8::zero().madd_hi(a.0[4], constant);
-        r[0] = r[0].madd_lo(top, U64x8::splat(FOLD_260));
+        let top = Vector::zero().madd_hi(a.0[4], constant);
+        r[0] = r[0].madd_lo(top, Vector::splat(FOLD_260));
         Self(r)
     }
 
@@ -297,13 +321,13 @@ impl Sum {
     #[inline(always)]
     pub fn carry(self) -> Fe {
         if cfg!(debug_assertions) {
-            let small = |limb: &U64x8| limb.to_array().iter().all(|limb| limb >> SUM_BITS == 0);
+            let small = |limb: &Vector| limb.to_array().iter().all(|limb| limb >> SUM_BITS == 0);
             assert!(self.0.iter().all(small), "sum too large");
         }
         let [mut r0, mut r1, mut r2, mut r3, mut r4] = self.0;
         // First what stands at 2^255 and above, below 2^15; then one ripple, which ends in limb 4, where there is room.
-        r0 = r0.madd_lo(r4.shr::<TOP_BITS>(), U64x8::splat(FOLD_255));
-        r4 = r4 & U64x8::splat(TOP_MASK);
+        r0 = r0.madd_lo(r4.shr::<TOP_BITS>(), Vector::splat(FOLD_255));
+        r4 = r4 & Vector::splat(TOP_MASK);
         r1 = r1 + r0.shr::<LIMB_BITS>();
         r2 = r2 + r1.shr::<LIMB_BITS>();
         r3 = r3 + r2.shr::<LIMB_BITS>();
@@ -330,9 +354,9 @@ impl Sum {
 
 /// Ten limbs of a product as five: limb k + 5 counts 608 times at limb k.
 #[inline(always)]
-fn fold(acc: [U64x8; 10]) -> Sum {
+fn fold(acc: [Vector; 10]) -> Sum {
     let [mut r0, mut r1, mut r2, mut r3, mut r4, a5, mut a6, mut a7, mut a8, mut a9] = acc;
-    let fold = U64x8::splat(FOLD_260);
+    let fold = Vector::splat(FOLD_260);
     // Carry, so that limbs 5 to 8 have no meaning above bit 51; limb 9 stays below 2^43, so 608 times it fits into 52 bits.
     a6 = a6 + a5.shr::<LIMB_BITS>();
     a7 = a7 + a6.shr::<LIMB_BITS>();
@@ -365,7 +389,7 @@ impl Sub for Sum {
 /// A factor that many others are multiplied by: limb j of row i is that of 2^(52 i) * value mod p, so that nothing but one
 /// accumulator is left to fold.
 #[derive(Clone, Copy, Default)]
-pub struct Multiplier([[U64x8; 5]; 5]);
+pub struct Multiplier([[Vector; 5]; 5]);
 
 impl Multiplier {
     #[inline(always)]
@@ -384,7 +408,7 @@ impl Multiplier {
     #[inline(always)]
     pub fn mul(&self, a: Fe) -> Sum {
         a.assert_bounds();
-        let mut acc = [U64x8::zero(); 6];
+        let mut acc = [Vector::zero(); 6];
         for i in 0..5 {
             for j in 0..5 {
                 acc[j] = acc[j].madd_lo(a.0[i], self.0[i][j]);
@@ -392,26 +416,26 @@ impl Multiplier {
             }
         }
         let [r0, r1, r2, r3, r4, top] = acc;
-        let fold = U64x8::splat(FOLD_260);
+        let fold = Vector::splat(FOLD_260);
         Sum([r0.madd_lo(top, fold), r1.madd_hi(top, fold), r2, r3, r4])
     }
 }
 
 /// Eight rows of 32 bytes as four little-endian words per lane.
 #[inline(always)]
-pub fn load_rows(rows: &[[u8; 32]; LANES]) -> [U64x8; 4] {
+pub fn load_rows(rows: &[[u8; 32]; LANES]) -> [Vector; 4] {
     let mut words = [[0; LANES]; 4];
     for (lane, row) in rows.iter().enumerate() {
         for (word, bytes) in words.iter_mut().zip(row.as_chunks().0) {
             word[lane] = u64::from_le_bytes(*bytes);
         }
     }
-    [U64x8::load(&words[0]), U64x8::load(&words[1]), U64x8::load(&words[2]), U64x8::load(&words[3])]
+    [Vector::load(&words[0]), Vector::load(&words[1]), Vector::load(&words[2]), Vector::load(&words[3])]
 }
 
 /// The reverse of [`load_rows`].
 #[inline(always)]
-pub fn store_rows(words: &[U64x8; 4]) -> [[u8; 32]; LANES] {
+pub fn store_rows(words: &[Vector; 4]) -> [[u8; 32]; LANES] {
     let mut rows = [[0; 32]; LANES];
     for (index, word) in words.iter().enumerate() {
         for (row, word) in rows.iter_mut().zip(word.to_array()) {

@@ -58,8 +58,8 @@ const FACTORS: [[u64; 5]; LANES] = [
     [LIMB_MASK, 0, LIMB_MASK, 0, 1 << TOP_BITS],
 ];
 
-fn lanes(values: [[u64; 5]; LANES]) -> [U64x8; 5] {
-    core::array::from_fn(|k| U64x8::load(&values.map(|limbs| limbs[k])))
+fn lanes(values: [[u64; 5]; LANES]) -> [Vector; 5] {
+    core::array::from_fn(|k| Vector::load(&values.map(|limbs| limbs[k])))
 }
 
 fn rotated(by: usize) -> [[u64; 5]; LANES] {
@@ -68,7 +68,7 @@ fn rotated(by: usize) -> [[u64; 5]; LANES] {
 
 /// Compares each lane of a factor with what is expected, and checks its bound.
 fn assert_lanes(got: Fe, expected: impl Fn(usize) -> Wide) {
-    let words = got.to_words().map(U64x8::to_array);
+    let words = got.to_words().map(Vector::to_array);
     for lane in 0..LANES {
         assert_eq!(words.map(|word| word[lane]), expected(lane), "lane {lane}");
         assert!(got.0[4].to_array()[lane] <= TOP);

@@ -14,9 +14,9 @@ use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 use super::accumulator::Mixed;
 use super::constants::{D, INVSQRT_A_MINUS_D, MONTGOMERY_C, SQRT_M1};
 use super::edwards::{Decoded, Extended};
-use super::field::{Fe, store_rows};
-use super::lanes::LANES;
+use super::field::{Constant, Fe, store_rows};
 use super::power::{invert_all, sqrt_ratio};
+use super::vector::LANES;
 use crate::backend::Bytes32;
 
 /// A point and s = numerator / denominator with s^2 = (1 - y) / (1 + y).
@@ -55,7 +55,7 @@ impl Rooted {
         let point = Extended {
             x: x.doubled().carry(),
             y: y.doubled().carry(),
-            z: Fe::splat([4, 0, 0, 0, 0]),
+            z: Fe::splat(Constant::new([4, 0, 0, 0])),
             t: x.carry().times(y.carry()),
         };
         Self { point, numerator: s, denominator: Fe::one() }
@@ -128,76 +128,80 @@ fn finish(point: &Extended, den1: Fe, den2: Fe, z_inv: Fe) -> [Bytes32; LANES] {
     store_rows(&s.to_words())
 }
 
-/// Encode for eight points, as RFC 9496 has it.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn encode_by_root(point: &Extended) -> [Bytes32; LANES] {
-    // u1 = (z0 + y0) * (z0 - y0), u2 = x0 * y0
-    let (y, z) = (point.y.wide(), point.z.wide());
-    let u1 = (z + y).carry().times((z - y).carry());
-    let u2 = point.x.times(point.y);
-    // (_, invsqrt) = SQRT_RATIO_M1(1, u1 * u2^2)
-    let (_, [invsqrt]) = sqrt_ratio(&[Fe::one()], &[u1.times(u2.squared())]);
-    // den1 = invsqrt * u1, den2 = invsqrt * u2, z_inv = den1 * den2 * t0
-    let (den1, den2) = (invsqrt.times(u1), invsqrt.times(u2));
-    finish(point, den1, den2, den1.times(den2).times(point.t))
-}
-
-/// Encodes each point, with one inversion for all.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn encode(points: &[Rooted], mut emit: impl FnMut(usize, [Bytes32; LANES])) {
-    // sqrt(u1) = s (z0 + y0) = root / denominator, and invsqrt = denominator / (root u2)
-    let mut parts = Zeroizing::new(Vec::with_capacity(points.len()));
-    let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
-    for Rooted { point, numerator, denominator } in points {
-        let root = (point.z.wide() + point.y.wide()).carry().times(*numerator);
-        let divisor = point.x.times(point.y).times(*denominator);
-        parts.push((root, divisor));
-        inverses.push(root.times(divisor));
+kernel!(
+    /// Encode for one group of points, as RFC 9496 has it.
+    pub fn encode_by_root(point: &Extended) -> [Bytes32; LANES] {
+        // u1 = (z0 + y0) * (z0 - y0), u2 = x0 * y0
+        let (y, z) = (point.y.wide(), point.z.wide());
+        let u1 = (z + y).carry().times((z - y).carry());
+        let u2 = point.x.times(point.y);
+        // (_, invsqrt) = SQRT_RATIO_M1(1, u1 * u2^2)
+        let (_, [invsqrt]) = sqrt_ratio(&[Fe::one()], &[u1.times(u2.squared())]);
+        // den1 = invsqrt * u1, den2 = invsqrt * u2, z_inv = den1 * den2 * t0
+        let (den1, den2) = (invsqrt.times(u1), invsqrt.times(u2));
+        finish(point, den1, den2, den1.times(den2).times(point.t))
     }
-    invert_all(&mut inverses);
-    for (group, Rooted { point, denominator, .. }) in points.iter().enumerate() {
-        if inverses[group].is_zero() != 0 {
-            emit(group, encode_by_root(point));
-            continue;
+);
+
+kernel!(
+    /// Encodes each point, with one inversion for all.
+    pub fn encode(points: &[Rooted], mut emit: impl FnMut(usize, [Bytes32; LANES])) {
+        // sqrt(u1) = s (z0 + y0) = root / denominator, and invsqrt = denominator / (root u2)
+        let mut parts = Zeroizing::new(Vec::with_capacity(points.len()));
+        let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
+        for Rooted { point, numerator, denominator } in points {
+            let root = (point.z.wide() + point.y.wide()).carry().times(*numerator);
+            let divisor = point.x.times(point.y).times(*denominator);
+            parts.push((root, divisor));
+            inverses.push(root.times(divisor));
         }
-        let (root, divisor) = parts[group];
-        // den1 = sqrt(u1) / u2, den2 = 1 / sqrt(u1), z_inv = t0 / u2
-        let divisor_inverse = root.times(inverses[group]);
-        let den1 = root.times(divisor_inverse);
-        let den2 = divisor.times(inverses[group]).times(*denominator);
-        let z_inv = point.t.times(divisor_inverse).times(*denominator);
-        emit(group, finish(point, den1, den2, z_inv));
+        invert_all(&mut inverses);
+        for (group, Rooted { point, denominator, .. }) in points.iter().enumerate() {
+            if inverses[group].is_zero() != 0 {
+                emit(group, encode_by_root(point));
+                continue;
+            }
+            let (root, divisor) = parts[group];
+            // den1 = sqrt(u1) / u2, den2 = 1 / sqrt(u1), z_inv = t0 / u2
+            let divisor_inverse = root.times(inverses[group]);
+            let den1 = root.times(divisor_inverse);
+            let den2 = divisor.times(inverses[group]).times(*denominator);
+            let z_inv = point.t.times(divisor_inverse).times(*denominator);
+            emit(group, finish(point, den1, den2, z_inv));
+        }
     }
-}
+);
 
-/// Encodes 2 * P for each P, with one inversion for all points. The doubles of all points of a coset of the torsion are
-/// encoded alike, and so is 2 * (0, 0, 0, 0), as the identity: it is what [`super::ladder`] makes of 0 * P.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn encode_doubles(points: &[Extended], mut emit: impl FnMut(usize, [Bytes32; LANES])) {
-    let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
-    let mut parts = Zeroizing::new(Vec::with_capacity(points.len()));
-    for point in points {
-        let double = Double::of(point);
-        let (eg, fh) = (double.e.times(double.g), double.f.times(double.h));
-        inverses.push(eg.times(fh));
-        parts.push((double, eg, fh));
+kernel!(
+    /// Encodes 2 * P for each P, with one inversion for all points. The doubles of all points of a coset of the torsion are
+    /// encoded alike, and so is 2 * (0, 0, 0, 0), as the identity: it is what [`super::ladder`] makes of 0 * P.
+    pub fn encode_doubles(points: &[Extended], mut emit: impl FnMut(usize, [Bytes32; LANES])) {
+        let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
+        let mut parts = Zeroizing::new(Vec::with_capacity(points.len()));
+        for point in points {
+            let double = Double::of(point);
+            let (eg, fh) = (double.e.times(double.g), double.f.times(double.h));
+            inverses.push(eg.times(fh));
+            parts.push((double, eg, fh));
+        }
+        invert_all(&mut inverses);
+        for (group, (&(Double { e, f, g, h }, eg, fh), &inverse)) in
+            parts.iter().zip(inverses.iter()).enumerate()
+        {
+            // 1 / sqrt(u1) = INVSQRT_A_MINUS_D / (e f), the numerators of x and y being e h and g f.
+            let z_inv = eg.times(inverse);
+            let t_inv = fh.times(inverse);
+            // rotate = IS_NEGATIVE(x * y), where x y = e g / (f h)
+            let rotate = eg.times(z_inv).is_negative();
+            let magic = Fe::select(rotate, Fe::splat(SQRT_M1), Fe::splat(INVSQRT_A_MINUS_D));
+            let (e, g, h) = (
+                Fe::select(rotate, g, e),
+                Fe::select(rotate, e.negate(), g),
+                Fe::select(rotate, f.times(Fe::splat(SQRT_M1)), h),
+            );
+            let g = g.negate_if(h.times(e).times(z_inv).is_negative());
+            let s = (h.wide() - g.wide()).carry().times(magic.times(g)).times(t_inv).abs();
+            emit(group, store_rows(&s.to_words()));
+        }
     }
-    invert_all(&mut inverses);
-    for (group, (&(Double { e, f, g, h }, eg, fh), &inverse)) in parts.iter().zip(inverses.iter()).enumerate()
-    {
-        // 1 / sqrt(u1) = INVSQRT_A_MINUS_D / (e f), the numerators of x and y being e h and g f.
-        let z_inv = eg.times(inverse);
-        let t_inv = fh.times(inverse);
-        // rotate = IS_NEGATIVE(x * y), where x y = e g / (f h)
-        let rotate = eg.times(z_inv).is_negative();
-        let magic = Fe::select(rotate, Fe::splat(SQRT_M1), Fe::splat(INVSQRT_A_MINUS_D));
-        let (e, g, h) = (
-            Fe::select(rotate, g, e),
-            Fe::select(rotate, e.negate(), g),
-            Fe::select(rotate, f.times(Fe::splat(SQRT_M1)), h),
-        );
-        let g = g.negate_if(h.times(e).times(z_inv).is_negative());
-        let s = (h.wide() - g.wide()).carry().times(magic.times(g)).times(t_inv).abs();
-        emit(group, store_rows(&s.to_words()));
-    }
-}
+);

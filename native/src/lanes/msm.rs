@@ -1,7 +1,7 @@
 //! Sums with public weights (Pippenger's buckets), variable time.
 //!
-//! A lane is a bucket: eight buckets at a time add up their points, in an order that gives the eight lists about the same
-//! length, so that sums stay in registers and only points are fetched. Afterwards a lane is a window.
+//! A lane is a bucket: as many buckets at a time as there are lanes add up their points, in an order that gives their lists
+//! about the same length, so that sums stay in registers and only points are fetched. Afterwards a lane is a window.
 
 use curve25519_dalek::ristretto::CompressedRistretto;
 use curve25519_dalek::{RistrettoPoint, Scalar};
@@ -9,11 +9,11 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use super::accumulator::{Accumulator, Mixed, MixedRow};
 use super::edwards::Extended;
 use super::encode::encode_by_root;
-use super::field::Fe;
-use super::lanes::{LANES, Mask, U64x8};
+use super::field::{Constant, Fe};
 use super::power::{WIDTH, invert_all};
 use super::secret_sums::points_round;
 use super::sha512::Hasher;
+use super::vector::{LANES, Mask, Row, Vector};
 use super::{ROUND, used};
 use crate::error::Rejected;
 use crate::sums::Bases;
@@ -25,7 +25,7 @@ const FULL: usize = 5;
 const AHEAD: usize = 2;
 
 /// The limbs of an [`Extended`], side by side; the last four words are unused.
-type ExtendedRow = [[u64; 8]; 3];
+type ExtendedRow = [Row; 3];
 
 /// A point to be added to a bucket: twice its row, and one more where it has the other sign.
 #[derive(Clone, Copy, Default)]
@@ -43,23 +43,28 @@ impl Entry {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn vartime_weighted_sum(weights: &[[u8; 16]], rows: &[MixedRow]) -> RistrettoPoint {
-    let words = |weight: &[u8; 16]| words(weight);
-    Schedule::new::<SHORT>(weights.iter().map(words).collect()).vartime_sum(rows)
-}
-
-/// For each list the sum with the same weights, whose digits are sorted once for all of them.
-#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
-pub fn vartime_scalar_sums(weights: &[Scalar], lists: &[Bases<'_>]) -> Result<Vec<RistrettoPoint>, Rejected> {
-    let words = |weight: &Scalar| words(weight.as_bytes());
-    let schedule = Schedule::new::<FULL>(weights.iter().map(words).collect());
-    let mut sums = Vec::with_capacity(lists.len());
-    for bases in lists {
-        sums.push(schedule.vartime_sum(&mixed_rows(*bases)?));
+kernel!(
+    pub fn vartime_weighted_sum(weights: &[[u8; 16]], rows: &[MixedRow]) -> RistrettoPoint {
+        let words = |weight: &[u8; 16]| words(weight);
+        Schedule::new::<SHORT>(weights.iter().map(words).collect()).vartime_sum(rows)
     }
-    Ok(sums)
-}
+);
+
+kernel!(
+    /// For each list the sum with the same weights, whose digits are sorted once for all of them.
+    pub fn vartime_scalar_sums(
+        weights: &[Scalar],
+        lists: &[Bases<'_>],
+    ) -> Result<Vec<RistrettoPoint>, Rejected> {
+        let words = |weight: &Scalar| words(weight.as_bytes());
+        let schedule = Schedule::new::<FULL>(weights.iter().map(words).collect());
+        let mut sums = Vec::with_capacity(lists.len());
+        for bases in lists {
+            sums.push(schedule.vartime_sum(&mixed_rows(*bases)?));
+        }
+        Ok(sums)
+    }
+);
 
 /// The words of a little-endian number, the last one zero.
 fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
@@ -70,26 +75,27 @@ fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
     words
 }
 
-/// The points of a sum, ready to be added.
-#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
-fn mixed_rows(bases: Bases<'_>) -> Result<Vec<MixedRow>, Rejected> {
-    let mut hasher = Hasher::new();
-    let mut rows = Vec::with_capacity(bases.len().next_multiple_of(ROUND));
-    for start in (0..bases.len()).step_by(ROUND) {
-        let mut points = points_round(&mut hasher, bases, start)?;
-        if matches!(bases, Bases::Hashed(..)) {
-            let mut inverses = groupwise!(Fe::zero(); g in WIDTH => points[g].z);
-            invert_all(&mut inverses);
-            for (point, inverse) in points.iter_mut().zip(inverses) {
-                *point = point.normalized(inverse);
+kernel!(
+    /// The points of a sum, ready to be added.
+    fn mixed_rows(bases: Bases<'_>) -> Result<Vec<MixedRow>, Rejected> {
+        let mut hasher = Hasher::new();
+        let mut rows = Vec::with_capacity(bases.len().next_multiple_of(ROUND));
+        for start in (0..bases.len()).step_by(ROUND) {
+            let mut points = points_round(&mut hasher, bases, start)?;
+            if matches!(bases, Bases::Hashed(..)) {
+                let mut inverses = groupwise!(Fe::zero(); g in WIDTH => points[g].z);
+                invert_all(&mut inverses);
+                for (point, inverse) in points.iter_mut().zip(inverses) {
+                    *point = point.normalized(inverse);
+                }
+            }
+            for point in &points[..used(bases.len(), start)] {
+                rows.extend_from_slice(&point.mixed().to_rows());
             }
         }
-        for point in &points[..used(bases.len(), start)] {
-            rows.extend_from_slice(&point.mixed().to_rows());
-        }
+        Ok(rows)
     }
-    Ok(rows)
-}
+);
 
 /// Which points each bucket of each window adds up.
 struct Schedule {
@@ -110,22 +116,23 @@ impl Schedule {
         Self { windows, window_bits }
     }
 
-    #[target_feature(enable = "avx512f,avx512ifma")]
-    fn vartime_sum(&self, rows: &[MixedRow]) -> RistrettoPoint {
-        let buckets = 1 << (self.window_bits - 1);
-        // The buckets of as many windows as there are lanes, which their totals are computed in.
-        let mut sums = vec![[[0; 8]; 3]; LANES * buckets];
-        let mut totals = Vec::with_capacity(self.windows.len().div_ceil(LANES));
-        for windows in self.windows.chunks(LANES) {
-            for (window, sums) in windows.iter().zip(sums.chunks_exact_mut(buckets)) {
-                vartime_fill_buckets(rows, window, sums);
+    kernel!(
+        fn vartime_sum(&self, rows: &[MixedRow]) -> RistrettoPoint {
+            let buckets = 1 << (self.window_bits - 1);
+            // The buckets of as many windows as there are lanes, which their totals are computed in.
+            let mut sums = vec![[[0; 8]; 3]; LANES * buckets];
+            let mut totals = Vec::with_capacity(self.windows.len().div_ceil(LANES));
+            for windows in self.windows.chunks(LANES) {
+                for (window, sums) in windows.iter().zip(sums.chunks_exact_mut(buckets)) {
+                    vartime_fill_buckets(rows, window, sums);
+                }
+                totals.push(bucket_totals(&sums[..windows.len() * buckets], buckets));
             }
-            totals.push(bucket_totals(&sums[..windows.len() * buckets], buckets));
+            let sum = combine(&totals, self.windows.len(), self.window_bits);
+            let rows = encode_by_root(&sum);
+            CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts")
         }
-        let sum = combine(&totals, self.windows.len(), self.window_bits);
-        let rows = encode_by_root(&sum);
-        CompressedRistretto(rows[0]).decompress().expect("Encode returns what Decode accepts")
-    }
+    );
 }
 
 /// The entries of one window, sorted by bucket.
@@ -208,25 +215,26 @@ impl<const N: usize> Digits<N> {
     }
 }
 
-/// sums[b] = the sum of the points whose digit is b + 1, less those whose digit is -(b + 1).
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn vartime_fill_buckets(rows: &[MixedRow], window: &Window, sums: &mut [ExtendedRow]) {
-    for buckets in window.order.chunks_exact(LANES) {
-        let mut lists: [&[Entry]; LANES] = [&[]; LANES];
-        for (list, bucket) in lists.iter_mut().zip(buckets) {
-            *list = window.bucket(*bucket as usize);
-        }
-        let mut sum = Accumulator::new(&Extended::identity());
-        for i in 0..lists.iter().map(|list| list.len()).max().unwrap_or(0) {
-            prefetch(rows, &lists, i + AHEAD);
-            let (point, negative) = fetch(rows, &lists, i);
-            sum.add(&point, negative);
-        }
-        for (bucket, row) in buckets.iter().zip(extended_rows(&sum.finish())) {
-            sums[*bucket as usize] = row;
+kernel!(
+    /// sums[b] = the sum of the points whose digit is b + 1, less those whose digit is -(b + 1).
+    fn vartime_fill_buckets(rows: &[MixedRow], window: &Window, sums: &mut [ExtendedRow]) {
+        for buckets in window.order.chunks_exact(LANES) {
+            let mut lists: [&[Entry]; LANES] = [&[]; LANES];
+            for (list, bucket) in lists.iter_mut().zip(buckets) {
+                *list = window.bucket(*bucket as usize);
+            }
+            let mut sum = Accumulator::new(&Extended::identity());
+            for i in 0..lists.iter().map(|list| list.len()).max().unwrap_or(0) {
+                prefetch(rows, &lists, i + AHEAD);
+                let (point, negative) = fetch(rows, &lists, i);
+                sum.add(&point, negative);
+            }
+            for (bucket, row) in buckets.iter().zip(extended_rows(&sum.finish())) {
+                sums[*bucket as usize] = row;
+            }
         }
     }
-}
+);
 
 /// Entry i of each list, the identity where there is none.
 #[inline(always)]
@@ -254,31 +262,31 @@ fn prefetch(rows: &[MixedRow], lists: &[&[Entry]; LANES], i: usize) {
 #[inline(always)]
 fn extended_rows(point: &Extended) -> [ExtendedRow; LANES] {
     let (x, y, z, t) = (point.x.0, point.y.0, point.z.0, point.t.0);
-    let first = U64x8::transpose([x[0], x[1], x[2], x[3], x[4], y[0], y[1], y[2]]);
-    let second = U64x8::transpose([y[3], y[4], z[0], z[1], z[2], z[3], z[4], t[0]]);
-    let zero = U64x8::zero();
-    let third = U64x8::transpose([t[1], t[2], t[3], t[4], zero, zero, zero, zero]);
+    let zero = Vector::zero();
+    let first = Vector::to_rows([x[0], x[1], x[2], x[3], x[4], y[0], y[1], y[2]]);
+    let second = Vector::to_rows([y[3], y[4], z[0], z[1], z[2], z[3], z[4], t[0]]);
+    let third = Vector::to_rows([t[1], t[2], t[3], t[4], zero, zero, zero, zero]);
     let mut rows = [[[0; 8]; 3]; LANES];
     for (lane, row) in rows.iter_mut().enumerate() {
-        *row = [first[lane].to_array(), second[lane].to_array(), third[lane].to_array()];
+        *row = [first[lane], second[lane], third[lane]];
     }
     rows
 }
 
-/// Bucket `bucket` of eight windows, the identity where there are fewer.
+/// Bucket `bucket` of a group of windows, the identity where there are fewer.
 #[inline(always)]
 fn load_bucket(sums: &[ExtendedRow], buckets: usize, bucket: usize) -> Extended {
-    const IDENTITY: ExtendedRow = [[0, 0, 0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0], [0; 8]];
-    let mut thirds = [[U64x8::zero(); LANES]; 3];
-    for lane in 0..LANES {
-        let row = sums.get(lane * buckets + bucket).unwrap_or(&IDENTITY);
-        for (third, words) in thirds.iter_mut().zip(row) {
-            third[lane] = U64x8::load(words);
-        }
+    const IDENTITY: ExtendedRow = {
+        let [a, b, c, d, e] = Constant::ONE.limbs();
+        [[0, 0, 0, 0, 0, a, b, c], [d, e, a, b, c, d, e, 0], [0; 8]]
+    };
+    let mut rows = [&IDENTITY; LANES];
+    for (lane, row) in rows.iter_mut().enumerate() {
+        *row = sums.get(lane * buckets + bucket).unwrap_or(&IDENTITY);
     }
-    let [x0, x1, x2, x3, x4, y0, y1, y2] = U64x8::transpose(thirds[0]);
-    let [y3, y4, z0, z1, z2, z3, z4, t0] = U64x8::transpose(thirds[1]);
-    let [t1, t2, t3, t4, ..] = U64x8::transpose(thirds[2]);
+    let [x0, x1, x2, x3, x4, y0, y1, y2] = Vector::from_rows(rows.map(|row| &row[0]));
+    let [y3, y4, z0, z1, z2, z3, z4, t0] = Vector::from_rows(rows.map(|row| &row[1]));
+    let [t1, t2, t3, t4, ..] = Vector::from_rows(rows.map(|row| &row[2]));
     Extended {
         x: Fe([x0, x1, x2, x3, x4]),
         y: Fe([y0, y1, y2, y3, y4]),
@@ -287,27 +295,29 @@ fn load_bucket(sums: &[ExtendedRow], buckets: usize, bucket: usize) -> Extended 
     }
 }
 
-/// For each of eight windows: the sum of (b + 1) * bucket b, as the sum of all suffix sums.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn bucket_totals(sums: &[ExtendedRow], buckets: usize) -> Extended {
-    let mut suffix = Extended::identity();
-    let mut total = Extended::identity();
-    for bucket in (0..buckets).rev() {
-        suffix = suffix.add(&load_bucket(sums, buckets, bucket));
-        total = total.add(&suffix);
-    }
-    total
-}
-
-/// The sum of 2^(bits * w) * total of window w, in all lanes.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn combine(totals: &[Extended], windows: usize, window_bits: usize) -> Extended {
-    let mut sum = Extended::identity();
-    for window in (0..windows).rev() {
-        for _ in 0..window_bits {
-            sum = sum.double();
+kernel!(
+    /// For each window of a group: the sum of (b + 1) * bucket b, as the sum of all suffix sums.
+    fn bucket_totals(sums: &[ExtendedRow], buckets: usize) -> Extended {
+        let mut suffix = Extended::identity();
+        let mut total = Extended::identity();
+        for bucket in (0..buckets).rev() {
+            suffix = suffix.add(&load_bucket(sums, buckets, bucket));
+            total = total.add(&suffix);
         }
-        sum = sum.add(&totals[window / LANES].broadcast(window % LANES));
+        total
     }
-    sum
-}
+);
+
+kernel!(
+    /// The sum of 2^(bits * w) * total of window w, in all lanes.
+    pub fn combine(totals: &[Extended], windows: usize, window_bits: usize) -> Extended {
+        let mut sum = Extended::identity();
+        for window in (0..windows).rev() {
+            for _ in 0..window_bits {
+                sum = sum.double();
+            }
+            sum = sum.add(&totals[window / LANES].broadcast(window % LANES));
+        }
+        sum
+    }
+);

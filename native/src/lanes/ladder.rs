@@ -12,8 +12,8 @@ use zeroize::{Zeroize, Zeroizing};
 use super::constants::MONTGOMERY_C;
 use super::edwards::Extended;
 use super::field::{Fe, Multiplier, Sum};
-use super::lanes::{LANES, Mask};
 use super::power::invert_all;
+use super::vector::{LANES, Mask};
 
 /// (486662 - 2) / 4
 const A24: u64 = 121_665;
@@ -50,25 +50,26 @@ impl Montgomery {
     }
 }
 
-/// Points of edwards25519, with one inversion for all.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn from_edwards(points: &[Extended]) -> Zeroizing<Vec<Montgomery>> {
-    // u = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), v = c u / x = c u Z / X. Where x = 0, all becomes zero, and so does k * P.
-    let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
-    for point in points {
-        inverses.push((point.z.wide() - point.y.wide()).carry());
+kernel!(
+    /// Points of edwards25519, with one inversion for all.
+    pub fn from_edwards(points: &[Extended]) -> Zeroizing<Vec<Montgomery>> {
+        // u = (1 + y) / (1 - y) = (Z + Y) / (Z - Y), v = c u / x = c u Z / X. Where x = 0, all becomes zero, and so does k * P.
+        let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
+        for point in points {
+            inverses.push((point.z.wide() - point.y.wide()).carry());
+        }
+        invert_all(&mut inverses);
+        let mut converted = Zeroizing::new(Vec::with_capacity(points.len()));
+        for (point, inverse) in points.iter().zip(inverses.iter()) {
+            let u = (point.z.wide() + point.y.wide()).carry().times(*inverse);
+            let v_numerator = u.times(point.z).times(Fe::splat(MONTGOMERY_C));
+            converted.push(Montgomery { u, v_numerator, v_denominator: point.x });
+        }
+        converted
     }
-    invert_all(&mut inverses);
-    let mut converted = Zeroizing::new(Vec::with_capacity(points.len()));
-    for (point, inverse) in points.iter().zip(inverses.iter()) {
-        let u = (point.z.wide() + point.y.wide()).carry().times(*inverse);
-        let v_numerator = u.times(point.z).times(Fe::splat(MONTGOMERY_C));
-        converted.push(Montgomery { u, v_numerator, v_denominator: point.x });
-    }
-    converted
-}
+);
 
-/// Eight scalars as the ladder wants them: the size of each at most (l - 1) / 2, so that no multiple on the way is the
+/// One scalar in each lane, as the ladder wants them: the size of each at most (l - 1) / 2, so that no multiple on the way is the
 /// negative of the point; the sign apart.
 pub struct LadderScalars {
     /// For bit i, the lanes in which it differs from bit i + 1.
@@ -165,38 +166,45 @@ impl Rungs {
     }
 }
 
-/// k * P, on edwards25519 and up to the torsion that encoding ignores. For k = 0, all coordinates are zero.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn multiply(scalars: &LadderScalars, point: &Montgomery) -> Extended {
-    let multiplier = Multiplier::new(point.u);
-    let (u, one) = (point.u.wide(), Fe::one());
-    // (1 : 0) and (u : 1)
-    let mut rungs =
-        Rungs { plus2: one, minus2: one, plus3: (u + one.wide()).carry(), minus3: (u - one.wide()).carry() };
-    for &swap in scalars.swaps.iter().rev() {
-        rungs.step(swap, &multiplier);
+kernel!(
+    /// k * P, on edwards25519 and up to the torsion that encoding ignores. For k = 0, all coordinates are zero.
+    fn multiply(scalars: &LadderScalars, point: &Montgomery) -> Extended {
+        let multiplier = Multiplier::new(point.u);
+        let (u, one) = (point.u.wide(), Fe::one());
+        // (1 : 0) and (u : 1)
+        let mut rungs = Rungs {
+            plus2: one,
+            minus2: one,
+            plus3: (u + one.wide()).carry(),
+            minus3: (u - one.wide()).carry(),
+        };
+        for &swap in scalars.swaps.iter().rev() {
+            rungs.step(swap, &multiplier);
+        }
+        // k * P and (k + 1) * P; from sums and differences come the doubles of the coordinates, which does not matter.
+        let Rungs { plus2, minus2, plus3, minus3 } = rungs;
+        let last = scalars.last;
+        let (plus_k, minus_k) =
+            (Fe::select(last, plus3, plus2).wide(), Fe::select(last, minus3, minus2).wide());
+        let (plus_next, minus_next) =
+            (Fe::select(last, plus2, plus3).wide(), Fe::select(last, minus2, minus3).wide());
+        let (x1, z1) = ((plus_k + minus_k).carry(), (plus_k - minus_k).carry());
+        let (x2, z2) = ((plus_next + minus_next).carry(), (plus_next - minus_next).carry());
+        let negated = Montgomery { v_numerator: point.v_numerator.negate_if(scalars.negative), ..*point };
+        recover(&negated, x1, z1, x2, z2)
     }
-    // k * P and (k + 1) * P; from sums and differences come the doubles of the coordinates, which does not matter.
-    let Rungs { plus2, minus2, plus3, minus3 } = rungs;
-    let last = scalars.last;
-    let (plus_k, minus_k) = (Fe::select(last, plus3, plus2).wide(), Fe::select(last, minus3, minus2).wide());
-    let (plus_next, minus_next) =
-        (Fe::select(last, plus2, plus3).wide(), Fe::select(last, minus2, minus3).wide());
-    let (x1, z1) = ((plus_k + minus_k).carry(), (plus_k - minus_k).carry());
-    let (x2, z2) = ((plus_next + minus_next).carry(), (plus_next - minus_next).carry());
-    let negated = Montgomery { v_numerator: point.v_numerator.negate_if(scalars.negative), ..*point };
-    recover(&negated, x1, z1, x2, z2)
-}
+);
 
-/// The multiples of `points` by one set of scalars for all groups, or by one for each.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn multiply_all(scalars: &[LadderScalars], points: &[Montgomery]) -> Vec<Extended> {
-    let mut multiples = Vec::with_capacity(points.len());
-    for (group, point) in points.iter().enumerate() {
-        multiples.push(multiply(&scalars[group.min(scalars.len() - 1)], point));
+kernel!(
+    /// The multiples of `points` by one set of scalars for all groups, or by one for each.
+    pub fn multiply_all(scalars: &[LadderScalars], points: &[Montgomery]) -> Vec<Extended> {
+        let mut multiples = Vec::with_capacity(points.len());
+        for (group, point) in points.iter().enumerate() {
+            multiples.push(multiply(&scalars[group.min(scalars.len() - 1)], point));
+        }
+        multiples
     }
-    multiples
-}
+);
 
 /// From u(k P) = x1 / z1 and u((k + 1) P) = x2 / z2 to k P (Okeya and Sakurai 2001), and on to edwards25519.
 #[inline(always)]

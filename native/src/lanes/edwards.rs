@@ -1,9 +1,9 @@
-//! Points of edwards25519 in extended coordinates, eight at a time, and decoding them.
+//! Points of edwards25519 in extended coordinates, one in each lane, and decoding them.
 
 use super::constants::{D, TWO_D};
 use super::field::{Fe, Sum, load_rows};
-use super::lanes::{LANES, Mask, U64x8};
 use super::power::sqrt_ratio;
+use super::vector::{ALL, LANES, Mask, Vector};
 use crate::backend::Bytes32;
 use zeroize::Zeroize;
 
@@ -97,49 +97,50 @@ pub struct Decoded {
 impl Decoded {
     #[inline(always)]
     fn nothing() -> Self {
-        Self { point: Extended::identity(), bad: Mask::MAX, s: Fe::zero() }
+        Self { point: Extended::identity(), bad: ALL, s: Fe::zero() }
     }
 }
 
-/// Decode (RFC 9496, section 4.3.1) for N groups of eight.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub fn decode<const N: usize>(rows: &[[Bytes32; LANES]; N]) -> [Decoded; N] {
-    let one = Fe::one().wide();
-    let words = groupwise!([U64x8::zero(); 4]; g in N => load_rows(&rows[g]));
-    // 1. s < p, and IS_NEGATIVE(s) is false.
-    let s = groupwise!(Fe::zero(); g in N => Fe::from_words(&words[g]));
-    // 2. ss = s^2, u1 = 1 - ss, u2 = 1 + ss, v = -(D * u1^2) - u2^2
-    let ss = groupwise!(Sum::zero(); g in N => s[g].square());
-    let u1 = groupwise!(Fe::zero(); g in N => (one - ss[g]).carry());
-    let u2 = groupwise!(Fe::zero(); g in N => (one + ss[g]).carry());
-    let u2_sqr = groupwise!(Fe::zero(); g in N => u2[g].squared());
-    let v = groupwise!(Fe::zero(); g in N => {
-        let d_u1_sqr = u1[g].squared().mul(Fe::splat(D));
-        (Sum::bias().less(d_u1_sqr) - u2_sqr[g].wide()).carry()
-    });
-    // (was_square, invsqrt) = SQRT_RATIO_M1(1, v * u2_sqr)
-    let v_u2_sqr = groupwise!(Fe::zero(); g in N => v[g].times(u2_sqr[g]));
-    let (was_square, invsqrt) = sqrt_ratio(&[Fe::one(); N], &v_u2_sqr);
-    groupwise!(Decoded::nothing(); g in N => {
-        // den_x = invsqrt * u2, den_y = invsqrt * den_x * v
-        let den_x = invsqrt[g].times(u2[g]);
-        let den_y = invsqrt[g].times(den_x.times(v[g]));
-        // x = CT_ABS(2 * s * den_x), y = u1 * den_y, t = x * y
-        let x = s[g].mul(den_x).doubled().carry().abs();
-        let y = u1[g].times(den_y);
-        let t = x.times(y);
-        let canonical = s[g].to_words();
-        let mut is_canonical = Mask::MAX;
-        for (word, canonical) in words[g].iter().zip(canonical) {
-            is_canonical &= word.equals(canonical);
-        }
-        let bad = !is_canonical
-            | s[g].is_negative()
-            | s[g].is_zero()
-            | !was_square[g]
-            | t.is_negative()
-            | y.is_zero();
-        let point = Extended { x, y, z: Fe::one(), t };
-        Decoded { point, bad, s: s[g] }
-    })
-}
+kernel!(
+    /// Decode (RFC 9496, section 4.3.1) for N groups.
+    pub fn decode<const N: usize>(rows: &[[Bytes32; LANES]; N]) -> [Decoded; N] {
+        let one = Fe::one().wide();
+        let words = groupwise!([Vector::zero(); 4]; g in N => load_rows(&rows[g]));
+        // 1. s < p, and IS_NEGATIVE(s) is false.
+        let s = groupwise!(Fe::zero(); g in N => Fe::from_words(&words[g]));
+        // 2. ss = s^2, u1 = 1 - ss, u2 = 1 + ss, v = -(D * u1^2) - u2^2
+        let ss = groupwise!(Sum::zero(); g in N => s[g].square());
+        let u1 = groupwise!(Fe::zero(); g in N => (one - ss[g]).carry());
+        let u2 = groupwise!(Fe::zero(); g in N => (one + ss[g]).carry());
+        let u2_sqr = groupwise!(Fe::zero(); g in N => u2[g].squared());
+        let v = groupwise!(Fe::zero(); g in N => {
+            let d_u1_sqr = u1[g].squared().mul(Fe::splat(D));
+            (Sum::bias().less(d_u1_sqr) - u2_sqr[g].wide()).carry()
+        });
+        // (was_square, invsqrt) = SQRT_RATIO_M1(1, v * u2_sqr)
+        let v_u2_sqr = groupwise!(Fe::zero(); g in N => v[g].times(u2_sqr[g]));
+        let (was_square, invsqrt) = sqrt_ratio(&[Fe::one(); N], &v_u2_sqr);
+        groupwise!(Decoded::nothing(); g in N => {
+            // den_x = invsqrt * u2, den_y = invsqrt * den_x * v
+            let den_x = invsqrt[g].times(u2[g]);
+            let den_y = invsqrt[g].times(den_x.times(v[g]));
+            // x = CT_ABS(2 * s * den_x), y = u1 * den_y, t = x * y
+            let x = s[g].mul(den_x).doubled().carry().abs();
+            let y = u1[g].times(den_y);
+            let t = x.times(y);
+            let canonical = s[g].to_words();
+            let mut is_canonical = ALL;
+            for (word, canonical) in words[g].iter().zip(canonical) {
+                is_canonical &= word.equals(canonical);
+            }
+            let bad = !is_canonical
+                | s[g].is_negative()
+                | s[g].is_zero()
+                | !was_square[g]
+                | t.is_negative()
+                | y.is_zero();
+            let point = Extended { x, y, z: Fe::one(), t };
+            Decoded { point, bad, s: s[g] }
+        })
+    }
+);

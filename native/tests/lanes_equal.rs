@@ -1,24 +1,21 @@
-//! The AVX-512 IFMA backend gives what the portable one gives, byte for byte.
+//! The backends on vector registers give what the portable one gives, byte for byte.
 #![cfg(target_arch = "x86_64")]
 
-use _native::backend::{Backend, Bytes32, PublicKeyTable, by_name};
+use _native::backend::{Backend, Bytes32, KNOWN, PublicKeyTable, by_name};
 use _native::elgamal::{MAX_TOTAL, Rows};
 use _native::hash::Expander;
 use _native::items::Items;
 use _native::keystream::StreamKey;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 
-const SIZES: [usize; 10] = [0, 1, 7, 8, 9, 15, 16, 17, 33, 71];
+const SIZES: [usize; 15] = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 71];
 
-/// Both backends, or None on a machine that can run only one.
-fn pair() -> Option<(&'static dyn Backend, &'static dyn Backend)> {
-    match by_name("ifma") {
-        Ok(ifma) => Some((ifma, by_name("portable").unwrap())),
-        Err(_) => {
-            eprintln!("skipped: this machine has no AVX-512 IFMA");
-            None
-        }
-    }
+/// The backends that this machine can run beside the portable one.
+fn others() -> Vec<&'static dyn Backend> {
+    let (available, lacking): (Vec<_>, Vec<_>) =
+        KNOWN.iter().copied().partition(|backend| backend.is_supported());
+    lacking.iter().for_each(|backend| eprintln!("skipped: this machine has no {}", backend.name()));
+    available.into_iter().filter(|backend| backend.name() != "portable").collect()
 }
 
 fn scalars(seed: u8, count: usize) -> Vec<Scalar> {
@@ -56,7 +53,7 @@ fn everything_is_equal_at_every_batch_size() {
 }
 
 /// A million random items for each operation, and the sizes around a full chunk: minutes, so only on demand, with
-/// `cargo test --release --test ifma_equal -- --ignored`.
+/// `cargo test --release --test lanes_equal -- --ignored`.
 #[test]
 #[ignore]
 fn everything_is_equal_for_a_million_items() {
@@ -66,9 +63,8 @@ fn everything_is_equal_for_a_million_items() {
     }
 }
 
-/// Runs every operation on `count` random items with both backends. Neighbouring seeds share random values.
+/// Runs every operation on `count` random items with all backends. Neighbouring seeds share random values.
 fn assert_equal(seed: u8, count: usize) {
-    let Some((ifma, portable)) = pair() else { return };
     let (data, offsets) = inputs(seed, count);
     let items = Items::new(&data, &offsets).unwrap();
     let blinds = scalars(seed ^ 2, count);
@@ -134,7 +130,43 @@ fn assert_equal(seed: u8, count: usize) {
         "first column",
         "second column",
     ];
-    for (name, (got, expected)) in names.iter().zip(run(ifma).iter().zip(run(portable).iter())) {
-        assert!(got == expected, "{name} differs at {count}");
+    let expected = run(by_name("portable").unwrap());
+    for backend in others() {
+        let got = run(backend);
+        for (name, (got, expected)) in names.iter().zip(got.iter().zip(&expected)) {
+            assert!(got == expected, "{name} differs on {} at {count}", backend.name());
+        }
+    }
+}
+
+/// The identity, a non-canonical encoding, a negative one and one of no element.
+fn bad_elements() -> [Bytes32; 4] {
+    let mut non_canonical = [0xff; 32];
+    (non_canonical[0], non_canonical[31]) = (0xed, 0x7f);
+    let mut negative = [0; 32];
+    negative[0] = 1;
+    let mut not_square = [0; 32];
+    not_square[0] = 2;
+    [[0; 32], non_canonical, negative, not_square]
+}
+
+#[test]
+fn bad_elements_are_named_at_every_position() {
+    let good = elements(9, 37);
+    let k = scalars(10, 1)[0];
+    let portable = by_name("portable").unwrap();
+    for backend in others() {
+        for bad in bad_elements() {
+            for position in 0..good.len() {
+                let mut elements = good.clone();
+                elements[position] = bad;
+                // A second bad one, behind the first.
+                elements[36] = [0xff; 32];
+                let index = |backend: &dyn Backend| {
+                    backend.evaluate(&k, &elements, &mut [[0; 32]; 37]).unwrap_err().index
+                };
+                assert_eq!((index(backend), index(portable)), (position, position), "{}", backend.name());
+            }
+        }
     }
 }

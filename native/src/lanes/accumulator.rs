@@ -2,8 +2,8 @@
 
 use super::constants::TWO_D;
 use super::edwards::Extended;
-use super::field::{Fe, Sum};
-use super::lanes::{LANES, Mask, U64x8, prefetch};
+use super::field::{Constant, Fe, Sum};
+use super::vector::{LANES, Mask, Row, Vector, prefetch};
 
 /// An affine point, prepared to be added.
 #[derive(Clone, Copy)]
@@ -16,10 +16,13 @@ pub struct Mixed {
 /// The limbs of one lane's [`Mixed`], side by side in two cache lines; the last word is unused.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub struct MixedRow([[u64; LANES]; 2]);
+pub struct MixedRow([Row; 2]);
 
 impl MixedRow {
-    pub const IDENTITY: Self = Self([[1, 0, 0, 0, 0, 1, 0, 0], [0; LANES]]);
+    pub const IDENTITY: Self = {
+        let [a, b, c, d, e] = Constant::ONE.limbs();
+        Self([[a, b, c, d, e, a, b, c], [d, e, 0, 0, 0, 0, 0, 0]])
+    };
 
     /// Asks for the row before it is needed.
     #[inline(always)]
@@ -32,24 +35,19 @@ impl Mixed {
     #[inline(always)]
     pub fn to_rows(self) -> [MixedRow; LANES] {
         let (p, m, t) = (self.y_plus_x.0, self.y_minus_x.0, self.two_d_t.0);
-        let low = U64x8::transpose([p[0], p[1], p[2], p[3], p[4], m[0], m[1], m[2]]);
-        let high = U64x8::transpose([m[3], m[4], t[0], t[1], t[2], t[3], t[4], U64x8::zero()]);
+        let low = Vector::to_rows([p[0], p[1], p[2], p[3], p[4], m[0], m[1], m[2]]);
+        let high = Vector::to_rows([m[3], m[4], t[0], t[1], t[2], t[3], t[4], Vector::zero()]);
         let mut rows = [MixedRow::IDENTITY; LANES];
         for (lane, row) in rows.iter_mut().enumerate() {
-            *row = MixedRow([low[lane].to_array(), high[lane].to_array()]);
+            *row = MixedRow([low[lane], high[lane]]);
         }
         rows
     }
 
     #[inline(always)]
     pub fn from_rows(rows: [&MixedRow; LANES]) -> Self {
-        let mut halves = [[U64x8::zero(); LANES]; 2];
-        for (lane, MixedRow([low, high])) in rows.into_iter().enumerate() {
-            halves[0][lane] = U64x8::load(low);
-            halves[1][lane] = U64x8::load(high);
-        }
-        let [p0, p1, p2, p3, p4, m0, m1, m2] = U64x8::transpose(halves[0]);
-        let [m3, m4, t0, t1, t2, t3, t4, _] = U64x8::transpose(halves[1]);
+        let [p0, p1, p2, p3, p4, m0, m1, m2] = Vector::from_rows(rows.map(|row| &row.0[0]));
+        let [m3, m4, t0, t1, t2, t3, t4, _] = Vector::from_rows(rows.map(|row| &row.0[1]));
         Self {
             y_plus_x: Fe([p0, p1, p2, p3, p4]),
             y_minus_x: Fe([m0, m1, m2, m3, m4]),

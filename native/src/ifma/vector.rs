@@ -12,19 +12,23 @@ use zeroize::DefaultIsZeroes;
 pub const LANES: usize = 8;
 /// One bit per lane.
 pub type Mask = u8;
+/// The mask of all lanes.
+pub const ALL: Mask = Mask::MAX;
+/// Eight words of one lane, side by side.
+pub type Row = [u64; 8];
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct U64x8(__m512i);
+pub struct Vector(__m512i);
 
-impl Default for U64x8 {
+impl Default for Vector {
     fn default() -> Self {
         // SAFETY: all bits zero is a value of the type.
         unsafe { core::mem::zeroed() }
     }
 }
 
-impl DefaultIsZeroes for U64x8 {}
+impl DefaultIsZeroes for Vector {}
 
 /// Runs one intrinsic, under the module's promise that the machine has it.
 macro_rules! simd {
@@ -40,7 +44,7 @@ pub fn prefetch(line: &[u64; LANES]) {
     simd!(_mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()));
 }
 
-impl U64x8 {
+impl Vector {
     #[inline(always)]
     pub fn zero() -> Self {
         Self(simd!(_mm512_setzero_si512()))
@@ -100,9 +104,26 @@ impl U64x8 {
         Self(simd!(_mm512_ror_epi64::<BITS>(self.0)))
     }
 
+    /// (a & b) | (!a & c)
+    #[inline(always)]
+    pub fn choose(a: Self, b: Self, c: Self) -> Self {
+        Self::ternary::<0xca>(a, b, c)
+    }
+
+    /// Each bit that at least two have.
+    #[inline(always)]
+    pub fn majority(a: Self, b: Self, c: Self) -> Self {
+        Self::ternary::<0xe8>(a, b, c)
+    }
+
+    #[inline(always)]
+    pub fn xor3(a: Self, b: Self, c: Self) -> Self {
+        Self::ternary::<0x96>(a, b, c)
+    }
+
     /// The bitwise function of three inputs whose truth table is TABLE, `a` being the most significant.
     #[inline(always)]
-    pub fn ternary<const TABLE: i32>(a: Self, b: Self, c: Self) -> Self {
+    fn ternary<const TABLE: i32>(a: Self, b: Self, c: Self) -> Self {
         Self(simd!(_mm512_ternarylogic_epi64::<TABLE>(a.0, b.0, c.0)))
     }
 
@@ -136,8 +157,8 @@ impl U64x8 {
 
     /// table[index mod 8], in constant time.
     #[inline(always)]
-    pub fn lookup8(index: Self, table: Self) -> Self {
-        Self(simd!(_mm512_permutexvar_epi64(index.0, table.0)))
+    pub fn lookup8(index: Self, table: &[u64; 8]) -> Self {
+        Self(simd!(_mm512_permutexvar_epi64(index.0, Self::load(table).0)))
     }
 
     /// The eight hexadecimal digits of a number, the lowest in lane 0.
@@ -147,19 +168,29 @@ impl U64x8 {
         Self(simd!(_mm512_srlv_epi64(_mm512_set1_epi64(i64::from(word)), places.0))) & Self::splat(15)
     }
 
-    /// table[index mod 16], the same table for all lanes and an index for each, in constant time.
+    /// Word k of each lane's row, for each k.
     #[inline(always)]
-    pub fn lookup16(index: Self, table: &[u64; 16]) -> Self {
-        Self(simd!({
-            let low = _mm512_loadu_si512(table.as_ptr().cast());
-            let high = _mm512_loadu_si512(table.as_ptr().add(8).cast());
-            _mm512_permutex2var_epi64(low, index.0, high)
-        }))
+    pub fn from_rows(rows: [&Row; LANES]) -> [Self; 8] {
+        let mut loaded = [Self::zero(); LANES];
+        for (loaded, row) in loaded.iter_mut().zip(rows) {
+            *loaded = Self::load(row);
+        }
+        Self::transpose(loaded)
+    }
+
+    /// The reverse of [`Vector::from_rows`].
+    #[inline(always)]
+    pub fn to_rows(words: [Self; 8]) -> [Row; LANES] {
+        let mut rows = [[0; 8]; LANES];
+        for (row, words) in rows.iter_mut().zip(Self::transpose(words)) {
+            *row = words.to_array();
+        }
+        rows
     }
 
     /// Eight rows of eight words as eight columns.
     #[inline(always)]
-    pub fn transpose(r: [Self; 8]) -> [Self; 8] {
+    fn transpose(r: [Self; 8]) -> [Self; 8] {
         simd!({
             // p[i]: of rows 2i and 2i + 1, the even columns in turn; q[i]: the odd ones.
             let (p0, q0) = (_mm512_unpacklo_epi64(r[0].0, r[1].0), _mm512_unpackhi_epi64(r[0].0, r[1].0));
@@ -190,7 +221,7 @@ impl U64x8 {
     }
 }
 
-impl Add for U64x8 {
+impl Add for Vector {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
@@ -198,7 +229,7 @@ impl Add for U64x8 {
     }
 }
 
-impl Sub for U64x8 {
+impl Sub for Vector {
     type Output = Self;
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
@@ -206,7 +237,7 @@ impl Sub for U64x8 {
     }
 }
 
-impl BitAnd for U64x8 {
+impl BitAnd for Vector {
     type Output = Self;
     #[inline(always)]
     fn bitand(self, other: Self) -> Self {
@@ -214,7 +245,7 @@ impl BitAnd for U64x8 {
     }
 }
 
-impl BitOr for U64x8 {
+impl BitOr for Vector {
     type Output = Self;
     #[inline(always)]
     fn bitor(self, other: Self) -> Self {
@@ -222,7 +253,7 @@ impl BitOr for U64x8 {
     }
 }
 
-impl BitXor for U64x8 {
+impl BitXor for Vector {
     type Output = Self;
     #[inline(always)]
     fn bitxor(self, other: Self) -> Self {
@@ -230,10 +261,39 @@ impl BitXor for U64x8 {
     }
 }
 
-impl Not for U64x8 {
+impl Not for Vector {
     type Output = Self;
     #[inline(always)]
     fn not(self) -> Self {
         self ^ Self::splat(u64::MAX)
+    }
+}
+
+/// Which of 32 entries each lane looks up: the same table for all lanes, in constant time.
+pub struct Index {
+    index: Vector,
+    high: Mask,
+}
+
+impl Index {
+    /// Of the lowest five bits.
+    #[inline(always)]
+    pub fn new(index: Vector) -> Self {
+        Self { index, high: index.has_bit(16) }
+    }
+
+    #[inline(always)]
+    pub fn lookup(&self, table: &[u64; 32]) -> Vector {
+        let (halves, _) = table.as_chunks::<16>();
+        Vector::select(self.high, self.lookup16(&halves[1]), self.lookup16(&halves[0]))
+    }
+
+    #[inline(always)]
+    fn lookup16(&self, table: &[u64; 16]) -> Vector {
+        Vector(simd!({
+            let low = _mm512_loadu_si512(table.as_ptr().cast());
+            let high = _mm512_loadu_si512(table.as_ptr().add(8).cast());
+            _mm512_permutex2var_epi64(low, self.index.0, high)
+        }))
     }
 }
