@@ -67,6 +67,19 @@ impl Masks {
         (weights, chain)
     }
 
+    /// d_i alone.
+    pub(super) fn of_weights(&self, rows: Range<usize>) -> Secrets {
+        let mut weights = Zeroizing::new(Vec::with_capacity(rows.len()));
+        let mut of_chain = true;
+        self.key.for_each_block(FIRST_ROW + 2 * rows.start as u64, 2 * rows.len(), |block| {
+            of_chain = !of_chain;
+            if !of_chain {
+                weights.push(Scalar::from_bytes_mod_order_wide(block));
+            }
+        });
+        weights
+    }
+
     /// delta_(i - 1) for the first of some rows, zero for row 0.
     pub(super) fn chain_before(&self, row: usize) -> Zeroizing<Scalar> {
         if row == 0 {

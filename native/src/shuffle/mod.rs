@@ -183,18 +183,17 @@ fn of_columns(rows: &[Scalar], columns: &[Scalar]) -> Zeroizing<Vec<Scalar>> {
     weights
 }
 
-/// z^(row + 1) and on.
-fn powers(z: &Scalar, row: usize) -> impl Iterator<Item = Scalar> {
-    let mut power = *z;
-    let exponent = row as u64 + 1;
-    // From the second highest bit of the exponent on.
-    for bit in (0..exponent.ilog2()).rev() {
+/// z^row, by which a sum of z^(i + 1) a_i over rows from this one on is multiplied, once it was added up as if they were the
+/// first (from the last row on, each time sum = (sum + a_i) z).
+fn power(z: &Scalar, row: usize) -> Scalar {
+    let mut power = Scalar::ONE;
+    for bit in (0..usize::BITS - row.leading_zeros()).rev() {
         power *= power;
-        if exponent >> bit & 1 == 1 {
+        if row >> bit & 1 == 1 {
             power *= z;
         }
     }
-    std::iter::successors(Some(power), move |power| Some(power * z))
+    power
 }
 
 /// Elements and scalars, as a step hands them to its successor: 32 bytes each.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::masks::{Blind, Masks, Secrets};
 use super::{
-    Encoded, Numbers, Rows, Weights, generators, halves, odd, of_columns, powers, rounds, row_of, value_base,
+    Encoded, Numbers, Rows, Weights, generators, halves, odd, of_columns, power, rounds, row_of, value_base,
 };
 use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
 use crate::error::{Error, Rejected};
@@ -132,16 +132,19 @@ impl Relation<'_> {
         products: &[Scalar],
     ) -> (Scalar, Scalar) {
         let (of_weights, of_chain) = self.masks.of_rows(rows.clone());
-        let mut before = self.masks.chain_before(rows.start);
+        let first = self.masks.chain_before(rows.start);
         let (mut linear, mut constant) = (Scalar::ZERO, Scalar::ZERO);
-        for (index, power) in powers(z, rows.start).take(rows.len()).enumerate() {
+        for index in (0..rows.len()).rev() {
+            let before = if index == 0 { &*first } else { &of_chain[index - 1] };
             let factor = permuted[index] - self.weights.x;
             // delta_i - p_(i-1) d_i - delta_(i-1) (m_i - x)
-            linear += power * (of_chain[index] - products[index] * of_weights[index] - *before * factor);
-            constant -= power * *before * of_weights[index];
-            *before = of_chain[index];
+            linear += of_chain[index] - products[index] * of_weights[index] - before * factor;
+            linear *= z;
+            constant -= before * of_weights[index];
+            constant *= z;
         }
-        (linear, constant)
+        let start = power(z, rows.start);
+        (linear * start, constant * start)
     }
 
     /// f_i and g_i for some rows, given p before them; and p after them.
@@ -257,7 +260,7 @@ impl Prover {
             let named = |rejected: Rejected| rejected.offset_by(start).in_list("rows after");
             let permuted =
                 self.absorb_chain(backend, relation, &witness.bases[rows.clone()], rows.clone())?;
-            let (mut masks, _) = relation.masks.of_rows(rows.clone());
+            let mut masks = relation.masks.of_weights(rows.clone());
             self.absorb_ciphertexts(backend, relation, &masks, after).map_err(named)?;
             // T_B = sum d_i B_i - alpha sum t_i Z_i, where B_i = a Z_pi(i)
             for (mask, permuted) in masks.iter_mut().zip(permuted.iter()) {

@@ -6,7 +6,7 @@ use curve25519_dalek::traits::Identity;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 
 use super::{
-    Encoded, Numbers, OwnRows, Rows, Weights, generators, of_columns, powers, rounds, row_of, value_base,
+    Encoded, Numbers, OwnRows, Rows, Weights, generators, of_columns, power, rounds, row_of, value_base,
 };
 use crate::backend::{Backend, Bytes32, Bytes64, PublicKeyTable};
 use crate::error::{Error, Rejected};
@@ -162,14 +162,14 @@ impl Verifier {
         let shift = check.gamma * check.weights.x;
         let start = self.last;
         let parts = parallel::collect(rows.len(), |part| {
-            let mut before = if part.start == 0 { start } else { g[part.start - 1] };
             let (mut relation, mut product) = (Scalar::ZERO, Scalar::ONE);
-            for (index, power) in part.clone().zip(powers(&check.z, rows.start + part.start)) {
-                relation += power * (check.gamma * g[index] - before * (f[index] - shift));
+            for index in part.clone().rev() {
+                let before = if index == 0 { &start } else { &g[index - 1] };
+                relation += check.gamma * g[index] - before * (f[index] - shift);
+                relation *= check.z;
                 product *= weights[index] - check.weights.x;
-                before = g[index];
             }
-            Ok((relation, product))
+            Ok((relation * power(&check.z, rows.start + part.start), product))
         })
         .map_err(|rejected| rejected.in_list("responses"))?;
         for (relation, product) in parts {
