@@ -119,7 +119,7 @@ class _Intake:
                 self._changes.remove(row)
         if self._changes:
             self._changes.add(records)
-        self._writer.add(records, [self._transaction(record) for record in records])
+        self._writer.add(records, self._transactions(records))
         self._identifiers(records)
         self._report.records += len(records)
 
@@ -146,13 +146,17 @@ class _Intake:
             self._builders[name].add(b"".join(identifiers), map(len, identifiers), holders)
             counts[name].merged += len(holders)  # until the column tells how many are distinct
 
-    def _transaction(self, record: SourceRecord) -> Transaction | None:
-        said = record.transaction
-        if isinstance(said, str):
-            self._report.transactions.reject(said, record.row)
-            return None
-        self._report.transactions.accepted += said is not None
-        return said
+    def _transactions(self, records: Sequence[SourceRecord]) -> list[Transaction | None]:
+        counts = self._report.transactions
+        transactions: list[Transaction | None] = []
+        for record in records:
+            said = record.transaction
+            if isinstance(said, str):
+                counts.reject(said, record.row)
+                said = None
+            transactions.append(said)
+        counts.accepted += len(transactions) - transactions.count(None)
+        return transactions
 
     def columns(self, carried: Carried | None) -> Iterator[tuple[str, Column]]:
         """Yield the columns in the order of the profile, each built only when the one before is written."""

@@ -99,7 +99,8 @@ class Kind:
 
         Cost: 2 us for numbers, 4 to 6 us with a check digit, 20 to 50 us for accounts, wallets, and names.
         """
-        return tuple(map(self._encoded, self._rule(*fields)))
+        found = self._rule(*fields)
+        return (self._encoded(found[0]),) if len(found) == 1 else tuple(map(self._encoded, found))
 
     def canonicalize(self, *fields: str) -> bytes:
         """Return the canonical bytes of one raw value of an exact kind; otherwise as `keys`."""
