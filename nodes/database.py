@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -25,11 +25,12 @@ class Database:
 
     Args:
         path: the file; made with mode 0600 if it is not there, refused if it is open to others.
-        schema: statements that may run again on an existing file.
-        error: what storage failures become.
+        layouts: the statements that make each layout of the one before, the first of an empty file or of one that is
+            older than layouts. The file's number (PRAGMA user_version) says how many it has had.
+        error: what storage failures become, and a file of a layout that is not known yet.
     """
 
-    def __init__(self, path: Path, schema: str, error: type[NodeError]) -> None:
+    def __init__(self, path: Path, layouts: Sequence[str], error: type[NodeError]) -> None:
         self._error = error
         self._what = path.name
         self._lock = threading.Lock()
@@ -43,7 +44,7 @@ class Database:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("PRAGMA trusted_schema = OFF")
-                self._connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
+                self._bring_up_to_date(layouts)
             except BaseException:
                 self._connection.close()
                 raise
@@ -88,6 +89,23 @@ class Database:
         with self._lock:
             self._connection.close()
 
+    def _bring_up_to_date(self, layouts: Sequence[str]) -> None:
+        if self._layout() == len(layouts):
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        had = self._layout()  # another process may have been first
+        if not 0 <= had <= len(layouts):
+            raise self._error(f"expected {self._what} of layout {len(layouts)} or older, got {had}: use a newer accord")
+        for script in layouts[had:]:
+            for statement in _statements(script):
+                self._connection.execute(statement)
+        self._connection.execute(f"PRAGMA user_version = {len(layouts)}")
+        self._connection.execute("COMMIT")
+
+    def _layout(self) -> int:
+        [(number,)] = self._connection.execute("PRAGMA user_version")
+        return int(number)
+
     @contextmanager
     def _known_errors(self) -> Iterator[None]:
         try:
@@ -95,3 +113,13 @@ class Database:
         except (sqlite3.Error, OSError) as cause:
             reason = getattr(cause, "sqlite_errorname", type(cause).__name__)
             raise self._error(f"expected to write or read {self._what} durably, got: {reason}") from None
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Each by itself: `executescript` would end the transaction."""
+    statement = ""
+    for part in script.split(";")[:-1]:
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -37,7 +37,7 @@ HASH_TYPE: Final = "application/vnd.accord.v1.ledger-row-hash"
 HASH_BYTES: Final = 32  # SHA-256
 NO_ROW: Final = bytes(HASH_BYTES)  # what the first row names as the hash before it
 
-_SCHEMA: Final = """
+_LAYOUT: Final = """
 CREATE TABLE IF NOT EXISTS rows (
     sequence INTEGER PRIMARY KEY, content BLOB NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL
 ) STRICT;
@@ -179,7 +179,7 @@ class Ledger:
     def __init__(self, home: Home, config: Config, signer: Signer, now_ms: int) -> None:
         self._signer = signer
         self._agency_id = config.agency_id
-        self._database = Database(home.ledger_file, _SCHEMA, LedgerError)
+        self._database = Database(home.ledger_file, (_LAYOUT,), LedgerError)
         with self._database.transaction() as connection:
             if self._newest(connection).sequence == 0:
                 # Random, so that no row of this ledger fits another one of the same key.

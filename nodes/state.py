@@ -25,40 +25,12 @@ from nodes.errors import (
     StateError,
 )
 from nodes.home import Home
+from nodes.state_layouts import LAYOUTS
 
 CLOCK_STEP_MS: Final = 300_000  # a correction by NTP stays far below
 MAX_NONCES_PER_PARTNER: Final = 100_000  # about 15 MB; a partner with more valid envelopes at once is no partner
 FIGURE_MEMORY_DAYS: Final = 367  # longer than any period of rules.toml
 SEED_MEMORY_MS: Final = 400 * DAY_MS  # longer than any backup that might be restored; seeds are random and never reused
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), newest_ms INTEGER NOT NULL) STRICT;
-INSERT OR IGNORE INTO clock VALUES (1, 0);
-CREATE TABLE IF NOT EXISTS nonces (
-    partner TEXT NOT NULL, nonce BLOB NOT NULL, expires_ms INTEGER NOT NULL, PRIMARY KEY (partner, nonce)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS nonces_by_time ON nonces (expires_ms);
-CREATE TABLE IF NOT EXISTS budgets (
-    session BLOB PRIMARY KEY, partner TEXT NOT NULL, data_set TEXT NOT NULL, day INTEGER NOT NULL,
-    elements INTEGER NOT NULL, charged INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS budgets_by_day ON budgets (day, partner, data_set);
-CREATE TABLE IF NOT EXISTS epoch_charges (
-    epoch TEXT NOT NULL, session BLOB NOT NULL, release INTEGER NOT NULL, elements INTEGER NOT NULL,
-    charged INTEGER NOT NULL, PRIMARY KEY (epoch, session, release)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS figure_charges (
-    session BLOB PRIMARY KEY, partner TEXT NOT NULL, data_set TEXT NOT NULL, day INTEGER NOT NULL,
-    epsilon_millis INTEGER NOT NULL, exact INTEGER NOT NULL, charged INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS figure_charges_by_day ON figure_charges (day, partner, data_set);
-CREATE TABLE IF NOT EXISTS totals_told (
-    session BLOB PRIMARY KEY, day INTEGER NOT NULL, envelope BLOB NOT NULL, snapshot TEXT NOT NULL, terms TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seeds (commitment BLOB PRIMARY KEY, consumed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
-CREATE TABLE IF NOT EXISTS restores (at_ms INTEGER NOT NULL) STRICT;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +76,7 @@ class State:
     """
 
     def __init__(self, home: Home) -> None:
-        self._database = Database(home.state_file, _SCHEMA, StateError)
+        self._database = Database(home.state_file, LAYOUTS, StateError)
 
     def remember_nonce(self, partner: str, nonce: bytes, valid_from_ms: int, expires_ms: int, now_ms: int) -> None:
         """Remember an envelope until no clock within tolerance would accept it any more.
