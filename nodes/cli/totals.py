@@ -39,7 +39,7 @@ DEFAULT_MOST: Final = 100_000
 @click.command(
     "totals",
     epilog=example(
-        "accord query totals --with customs-south --with police-east=konten --data-set accounts --ask accounts \\\n"
+        "accord query totals --with customs-south,police-east=konten --data-set accounts --ask accounts \\\n"
         "    --kind iban --currency EUR --high 50000 --by offence --category fraud --mandate mandate.toml"
     ),
 )
@@ -48,9 +48,9 @@ DEFAULT_MOST: Final = 100_000
     "named",
     required=True,
     multiple=True,
-    metavar="ID[=NAME]",
+    metavar="ID[=NAME],...",
     shell_complete=complete_partners,
-    help="Another agency, and its data set where that is not called as --ask says; again for each.",
+    help="The other agencies; =NAME where one's data set is not called as --ask says. Or again for each.",
 )
 @common_options("Own data set whose records are added up.", "The other agencies' data set.")
 @sum_options(required=False)
@@ -128,8 +128,8 @@ def totals(
 
 def _invited(named: tuple[str, ...], asked: str) -> tuple[tuple[str, str], ...]:
     """Each agency with its data set."""
-    pairs = (one.partition("=") for one in named)
-    return tuple((agency, data_set or asked) for agency, _, data_set in pairs)
+    pairs = (one.partition("=") for some in named for one in some.split(","))
+    return tuple((agency.strip(), data_set.strip() or asked) for agency, _, data_set in pairs)
 
 
 def _confirmed(

@@ -41,7 +41,7 @@ class Circle:
         """The first of them asks `count` of them, itself among these."""
         asks, *others = self.nodes[:count]
         mandate = asks.home.with_name("mandate.toml")
-        named = (word for node in others for word in ("--with", node.agency))
+        named = ("--with", ",".join(node.agency for node in others))
         whom = (*named, "--data-set", "accounts", "--ask", "accounts")
         return ("query", "totals", *whom, "--kind", "iban", "--mandate", mandate, "--yes", *more)
 
