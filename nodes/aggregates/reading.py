@@ -20,7 +20,7 @@ from nodes.aggregates.errors import AggregateError
 from nodes.errors import QuestionError
 from nodes.registry import Snapshot
 from nodes.registry.record_columns import PERSONS, RecordColumns
-from nodes.registry.transactions import ORDERED_COLUMNS, WORD_COLUMNS, read_day
+from nodes.registry.transactions import ORDERED_COLUMNS, WORD_COLUMNS, check_word, read_day
 from protocol.aggregate.terms import check_question
 from protocol.effects import ReadValues
 from protocol.errors import EnvelopeError
@@ -49,6 +49,7 @@ def check_columns(aggregate: Aggregate) -> None:
         raise AggregateError(f"expected {AMOUNT} to be summed, got another column")
     if aggregate.category not in ("", *CATEGORY_COLUMNS):
         raise AggregateError(f"expected categories by {' or '.join(CATEGORY_COLUMNS)}, got another column")
+    _check_words(aggregate.category, aggregate.categories)
     for condition in aggregate.filters:
         if condition.column not in (*WORD_COLUMNS, *ORDERED_COLUMNS):
             known = ", ".join((*WORD_COLUMNS, *ORDERED_COLUMNS))
@@ -57,8 +58,19 @@ def check_columns(aggregate: Aggregate) -> None:
             raise AggregateError("expected one-of for words, from and until for amount and date, got another test")
         if condition.column in ORDERED_COLUMNS:
             _bound(condition)
+        else:
+            _check_words(condition.column, condition.values)
     if any(condition.column == AMOUNT for condition in aggregate.filters) and not _one_currency(aggregate):
         raise AggregateError("expected a filter on amounts to go with one currency, got several or none")
+
+
+def _check_words(column: str, words: Sequence[str]) -> None:
+    """A word that no record can have, a corridor without its dash for one, would be charged and answered as nothing."""
+    for word in words:
+        try:
+            check_word(column, word)
+        except ValueError as mistake:
+            raise AggregateError(str(mistake)) from None
 
 
 def check_asked(aggregate: Aggregate, query: Query, elements: int, participants: int = 2) -> None:

@@ -22,6 +22,7 @@ ORDERED_COLUMNS: Final = ("amount", "date")
 MAX_AMOUNT_CHARACTERS: Final = 40
 REMEMBERED: Final = 512  # words and dates of each column: a file says the same few again and again
 
+_EXAMPLES: Final = {"currency": "EUR", "corridor": "DEU-TUR", "offence": "fraud"}
 _AMOUNT: Final = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
 _DATE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ].*)?")  # ISO 8601; the time of day is dropped
 
@@ -104,6 +105,21 @@ def read_day(text: str) -> int:
     if match is None:
         raise ValueError("expected a date such as 2026-01-31, got other text")
     return datetime.date.fromisoformat(match[1]).toordinal()
+
+
+def check_word(column: str, word: str) -> None:
+    """See that a column of words can hold this one, written as records have it. Raises ValueError."""
+    try:
+        if column == "currency":
+            held = _currency(word)
+        elif column == "corridor":
+            held = _corridor(*word.split("-", 1)) if "-" in word else ""
+        else:
+            held = _offence(word)
+    except (_UnreadableError, IdentifierError):
+        held = ""
+    if not word or held != word:
+        raise ValueError(f"expected each {column} as records have it, such as {_EXAMPLES[column]}, got another word")
 
 
 @lru_cache(REMEMBERED)

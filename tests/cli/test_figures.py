@@ -68,6 +68,7 @@ def arguments(node: NodeUnderTest, query: str, *more: object) -> list[object]:
         ("sum", (*SUMMED, "--unit", "300"), "--high in whole units"),
         ("sum", (*SUMMED, "--by", "corridor"), "--by together with each --category"),
         ("sum", (*SUMMED, "--category", "DEU-TUR"), "--by together with each --category"),
+        ("sum", (*SUMMED, "--by", "corridor", "--category", "DEUTUR"), "each corridor as records have it"),
         ("sum", (*SUMMED, "--by", "offence", "--category", "a", "--category", "a"), "1 to 200 different categories"),
     ],
 )  # fmt: skip
