@@ -21,6 +21,7 @@ MAX_FILE_BYTES: Final = 1 << 20  # far above any file that a person writes; boun
 MAX_TEXT_BYTES: Final = 256  # one line on a terminal or form
 LATEST_MS: Final = 253_402_300_799_999  # the last moment of the year 9999, where Python's calendar ends
 NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?")
+_NAME_HINT: Final = "1 to 64 of letters, digits and . _ / -, with a letter or digit at both ends"
 
 
 def read_bounded(path: Path, error: type[NodeError], what: str) -> bytes:
@@ -114,6 +115,7 @@ class Fields:
         return self._text(key, self._take(key, "text"), pattern, max_bytes, hint)
 
     def _text(self, key: str, value: object, pattern: re.Pattern[str] | None, max_bytes: int, hint: str) -> str:
+        hint = hint or (_NAME_HINT if pattern is NAME else "")
         expected = hint or f"one line of 1 to {max_bytes} bytes of printable text"
         if not isinstance(value, str):
             raise self.fail(key, expected, _kind(value))

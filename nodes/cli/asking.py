@@ -19,6 +19,7 @@ from nodes.cli.options import FILE, adding, kinds_option, mandate_option, partne
 from nodes.cli.output import json_option
 from nodes.cli.progress import ProgressLine
 from nodes.control.client import connect
+from nodes.control.errors import ControlError
 from nodes.control.wire import Order, QueryOrder
 from nodes.errors import NodeError, OutputExistsError, QuestionError
 from nodes.home import Home, create_private, removed_on_error
@@ -140,7 +141,12 @@ def print_whole(file: Path) -> None:
 
 
 def ask(home: Home, order: Order, line: ProgressLine) -> dict[str, Any]:
-    """Ask, and let Ctrl-C end the query in good order: the partner gets a signed abort."""
+    """Ask, and let Ctrl-C end the query in good order: the partner gets a signed abort.
+
+    Raises:
+        QuestionError: an option holds what no question can. Whatever ended the query.
+    """
+    _check(order)
     with connect(home) as node:
         number = ""
 
@@ -164,6 +170,14 @@ def ask(home: Home, order: Order, line: ProgressLine) -> dict[str, Any]:
             signal.signal(signal.SIGINT, before)
             line.end()
     raise AssertionError("expected the client to raise where a query does not end")
+
+
+def _check(order: Order) -> None:
+    """Read the order as the node will, so that a mistake in an option is not told as one of this program."""
+    try:
+        order.parse(json.dumps(order.as_json()).encode())
+    except ControlError as mistake:
+        raise QuestionError(str(mistake)) from None
 
 
 def advise(error: RefusedError, home: Home, partner: str) -> None:

@@ -127,9 +127,9 @@ def totals(
 
 
 def _invited(named: tuple[str, ...], asked: str) -> tuple[tuple[str, str], ...]:
-    """Each agency with its data set."""
+    """Each agency with its data set. One whose name was left out behind `=` stays empty, which no order may have."""
     pairs = (one.partition("=") for some in named for one in some.split(","))
-    return tuple((agency.strip(), data_set.strip() or asked) for agency, _, data_set in pairs)
+    return tuple((agency.strip(), data_set.strip() if sign else asked) for agency, sign, data_set in pairs)
 
 
 def _confirmed(

@@ -76,6 +76,8 @@ def test_the_answer_in_a_file_of_ones_own(pair: Pair, tmp_path: Path) -> None:
     [
         (["--kind", "shoe-size"], 9, "bad-question"),
         (["--kind", "imo", "--kind", "imo"], 9, "bad-question"),
+        (["--ask", "Konten 7"], 9, "bad-question"),
+        (["--partner", ""], 9, "bad-question"),
         (["--partner", "east"], 3, "unknown-partner"),
         (["--data-set", "nothing"], None, "unknown-data-set"),
     ],

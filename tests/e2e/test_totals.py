@@ -147,6 +147,17 @@ def test_a_data_set_without_transactions_is_refused_before_anything_is_sent(circ
     assert (outcome.code, outcome.error["code"]) == (ExitCode.INPUT, "bad-aggregate")
 
 
+@pytest.mark.parametrize(
+    "whom", [("--with", "east="), ("--with", "east=Konten 7"), ("--with", "east", "--most", 10**19)]
+)
+def test_an_option_that_no_question_can_hold_is_named(circle: Circle, whom: tuple[object, ...]) -> None:
+    north = circle.nodes[0]
+    mandate = north.home.with_name("mandate.toml")
+    rest = ("--data-set", "accounts", "--ask", "accounts", "--mandate", mandate, "--yes", "--json")
+    outcome = north.accord("query", "totals", "--with", "south", *whom, *rest)
+    assert (outcome.code, outcome.error["code"]) == (ExitCode.INPUT, "bad-question")
+
+
 def test_who_holds_more_than_the_question_says_refuses_and_is_paid(circle: Circle, tmp_path: Path) -> None:
     circle.allow()
     north, south = circle.nodes[:2]
