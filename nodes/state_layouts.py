@@ -33,7 +33,15 @@ CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
 CREATE TABLE IF NOT EXISTS restores (at_ms INTEGER NOT NULL) STRICT;
 """
 
-# Of a total that was told before, the terms are unknown: they equal none, and the same question is refused.
-_TERMS_OF_TOTALS: Final = "ALTER TABLE totals_told ADD COLUMN terms TEXT NOT NULL DEFAULT '';"
+# Of a total that was told before, the terms are unknown: they equal none, and the same question is refused. Written
+# anew rather than altered, because files that were made before layouts had numbers may have the column.
+_TERMS_OF_TOTALS: Final = """
+CREATE TABLE totals_with_terms (
+    session BLOB PRIMARY KEY, day INTEGER NOT NULL, envelope BLOB NOT NULL, snapshot TEXT NOT NULL, terms TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO totals_with_terms SELECT session, day, envelope, snapshot, '' FROM totals_told;
+DROP TABLE totals_told;
+ALTER TABLE totals_with_terms RENAME TO totals_told;
+"""
 
 LAYOUTS: Final = (_FIRST, _TERMS_OF_TOTALS)
