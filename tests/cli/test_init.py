@@ -6,9 +6,9 @@ import importlib
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -199,9 +199,11 @@ class TestErrors:
         while b"Type the fingerprint" not in seen:
             seen += os.read(terminal, 1000)
         process = psutil.Process(child)
-        while process.status() != psutil.STATUS_SLEEPING:
-            time.sleep(0.01)  # a signal that comes just before it waits for the answer would be slept on
-        os.write(terminal, b"\x03")
+        while b"cancelled" not in seen:
+            if process.status() == psutil.STATUS_SLEEPING:
+                os.write(terminal, b"\x03")  # once more if Python was just about to wait, and slept on the signal
+            while b"cancelled" not in seen and select.select([terminal], [], [], 0.5)[0]:
+                seen += os.read(terminal, 1000)
         with suppress(OSError):  # the terminal ends with the process
             while True:
                 seen += os.read(terminal, 1000)
