@@ -86,12 +86,15 @@ def import_source(
                 carried = changes.apply(base, writer, report)
                 report.changes = ChangeCounts(base.version, added, base.record_count - (report.records - added))
             if not report.records:
-                raise SourceError(f"{source.path.name}: expected records, got none to keep")
+                raise SourceError(f"{source.path.name}: expected records, got none to keep{report.told_rejections()}")
             writer.finish(
                 intake.columns(carried),
                 profile_hash(),
                 lambda: {"realm": source.realm, "created_at": created_at, "report": report.to_json()},
             )
+            if changes is None and not any(counts.accepted for counts in report.kinds.values()):
+                why = f"{source.path.name}: expected identifiers, got none to keep{report.told_rejections()}"
+                raise SourceError(why)
         registry.publish(data_set, draft, partial(record, report) if record else None)
     return report
 

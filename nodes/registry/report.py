@@ -69,6 +69,16 @@ class ImportReport:
     transactions: KindCounts = field(default_factory=KindCounts)
     changes: ChangeCounts | None = None
 
+    def told_rejections(self) -> str:
+        """Return each reason with its count and first row, as the end of a message; nothing where there is none."""
+        counted = {ROWS: self.rows, TRANSACTIONS: self.transactions, **self.kinds}
+        reasons = [
+            f"{kind} {reason} in {found.count}, first in row {found.rows[0]}"
+            for kind, counts in counted.items()
+            for reason, found in sorted(counts.rejected.items())
+        ]
+        return f" ({'; '.join(reasons)})" if reasons else ""
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
         return {
