@@ -10,7 +10,8 @@
 //!   2^[`SUM_BITS`]. Sums are added and subtracted limb by limb; one [`Sum::carry`] turns the outcome into a factor.
 //!
 //! Nothing depends on the rounding mode: whichever way h is rounded, the rest makes up for it. No value is subnormal, infinite or
-//! not a number. benchmarks/double_bounds.py derives every bound named here; debug builds assert them.
+//! not a number, so flags that take subnormals for zero change nothing either. benchmarks/double_bounds.py derives every bound
+//! named here; debug builds assert them.
 
 use core::ops::{Add, Sub};
 

@@ -1,6 +1,10 @@
 //! Field arithmetic against plain integers, with limbs at their bounds: random values never reach those.
 
+use std::arch::asm;
+use std::hint::black_box;
+
 use super::*;
+use crate::avx2::is_supported;
 use crate::avx2::product::PRODUCT_BIAS;
 use crate::avx2::vector::ALL;
 
@@ -99,13 +103,9 @@ fn assert_product(got: Sum, biased: bool, expected: impl Fn(usize) -> Wide) {
     assert_lanes(got.carry(), expected);
 }
 
-fn supported() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
-}
-
 #[test]
 fn factors_are_read_modulo_p() {
-    if !supported() {
+    if !is_supported() {
         return;
     }
     for first in 0..FACTORS.len() {
@@ -123,7 +123,7 @@ fn factors_are_read_modulo_p() {
 
 #[test]
 fn products_and_squares_at_the_bounds() {
-    if !supported() {
+    if !is_supported() {
         return;
     }
     for first in 0..FACTORS.len() {
@@ -150,7 +150,7 @@ fn products_and_squares_at_the_bounds() {
 
 #[test]
 fn sums_are_carried_at_the_bounds() {
-    if !supported() {
+    if !is_supported() {
         return;
     }
     let limit = (1 << SUM_BITS) - 1;
@@ -167,7 +167,7 @@ fn sums_are_carried_at_the_bounds() {
 
 #[test]
 fn differences_do_not_wrap() {
-    if !supported() {
+    if !is_supported() {
         return;
     }
     // The largest subtrahend that the bias carries, and the largest product.
@@ -193,7 +193,7 @@ fn differences_do_not_wrap() {
 
 #[test]
 fn encodings_are_canonical() {
-    if !supported() {
+    if !is_supported() {
         return;
     }
     for first in 0..FACTORS.len() {
@@ -204,5 +204,35 @@ fn encodings_are_canonical() {
         assert_eq!(a.is_negative(), odd);
         assert_eq!(a.equals(a), ALL);
         assert_eq!(a.abs().is_negative(), 0);
+    }
+}
+
+/// Runs `work` with this content of MXCSR, as another library of the process may have left it.
+fn under(mxcsr: u32, work: fn()) {
+    let mut before = 0u32;
+    // SAFETY: reads and sets the calling thread's register, with no exception unmasked; what it was is put back. What the
+    // language does not promise, arithmetic in between that the compiler has not computed before, is what is tested.
+    unsafe {
+        asm!("stmxcsr [{}]", in(reg) &raw mut before);
+        asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr);
+    }
+    black_box(work)();
+    // SAFETY: as above.
+    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const before) };
+}
+
+/// All exceptions masked; two bits of rounding mode; subnormal results, and subnormal operands, taken for zero.
+#[test]
+fn results_depend_on_no_mode() {
+    const MASKED: u32 = 0x1f80;
+    const FLUSH: u32 = 1 << 15 | 1 << 6;
+    for rounding in 0..4 {
+        for mode in [MASKED | rounding << 13, MASKED | rounding << 13 | FLUSH] {
+            under(mode, factors_are_read_modulo_p);
+            under(mode, products_and_squares_at_the_bounds);
+            under(mode, sums_are_carried_at_the_bounds);
+            under(mode, differences_do_not_wrap);
+            under(mode, encodings_are_canonical);
+        }
     }
 }
