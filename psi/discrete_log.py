@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 TABLE_BYTES: Final = native.LOGARITHM_TABLE_BYTES
-# SHA-512 of the table. Both backends fill it with these bytes; tests/vectors/derive_elgamal.py derives entries of it.
+# SHA-512 of the table. Every backend fills it with these bytes; tests/vectors/derive_elgamal.py derives entries of it.
 TABLE_DIGEST: Final = bytes.fromhex(
     "c282dfcc69b7e25f90c1213b926aeb36aec2bfe7fa2e5a966ed8e4ac15412543"
     "f8ba45b41beaeb4cf661df278f45655ccb44d4c54261bd893ca32ee469087f8a"

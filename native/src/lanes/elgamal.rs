@@ -87,8 +87,8 @@ kernel!(
     ) -> Result<(), Rejected> {
         let count = ciphertexts.len();
         let (firsts, seconds) = (components(ciphertexts, 0), components(ciphertexts, 1));
-        let mut points = Vec::with_capacity(2 * count.div_ceil(LANES));
-        let mut second_points = Vec::with_capacity(count.div_ceil(LANES));
+        let mut points = Zeroizing::new(Vec::with_capacity(2 * count.div_ceil(LANES)));
+        let mut second_points = Zeroizing::new(Vec::with_capacity(count.div_ceil(LANES)));
         for start in (0..count).step_by(ROUND) {
             let used = used(count, start);
             let (first, second) = match (decode_round(&firsts, start), decode_round(&seconds, start)) {
@@ -196,7 +196,7 @@ fn first_bad(elements: &[Bytes32], width: usize, rows: &[usize]) -> Rejected {
         let start = row * width;
         Some(Portable.check(&elements[start..start + width]).err()?.offset_by(start))
     });
-    bad.expect("both backends refuse the same elements")
+    bad.expect("all backends refuse the same elements")
 }
 
 impl Kernels for Lanes {
