@@ -92,7 +92,7 @@ def import_source(
                 profile_hash(),
                 lambda: {"realm": source.realm, "created_at": created_at, "report": report.to_json()},
             )
-            if changes is None and not any(counts.accepted for counts in report.kinds.values()):
+            if changes is None and report.is_rejected:
                 why = f"{source.path.name}: expected identifiers, got none to keep{report.told_rejections()}"
                 raise SourceError(why)
         registry.publish(data_set, draft, partial(record, report) if record else None)

@@ -69,6 +69,12 @@ class ImportReport:
     transactions: KindCounts = field(default_factory=KindCounts)
     changes: ChangeCounts | None = None
 
+    @property
+    def is_rejected(self) -> bool:
+        """Whether there were values, and none of any kind was accepted. Records without values may be all there is."""
+        kinds = self.kinds.values()
+        return any(counts.rejected for counts in kinds) and not any(counts.accepted for counts in kinds)
+
     def told_rejections(self) -> str:
         """Return each reason with its count and first row, as the end of a message; nothing where there is none."""
         counted = {ROWS: self.rows, TRANSACTIONS: self.transactions, **self.kinds}
