@@ -38,7 +38,7 @@ from protocol.host_answers import OwnCells, Values
 from protocol.messages import Envelope, LegalBasis, Packet, PacketType
 from protocol.notes import encode_notes
 from protocol.transcript import digest
-from protocol.vocabulary import Reveals
+from protocol.vocabulary import Query, Reveals
 from psi import Items
 
 MAX_NAMES_BYTES: Final = 200  # of a line in rows and results; the signed envelope has all names
@@ -175,6 +175,7 @@ class CaseFile:
             reveals=envelope.reveals,
             data_set=envelope.data_set_of(self.node.config.agency_id),
             kinds=tuple(entry.kind for entry in envelope.lists),
+            participants=tuple(p.agency for p in envelope.participants) if envelope.query == Query.TOTALS else (),
             figures=described(envelope.aggregate, envelope.query) if envelope.aggregate is not None else "",
         )
 

@@ -167,6 +167,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
     },
     ("NOT_FOUND", ExitCode.INPUT): {
         "unreadable-file": "Check the name and the permissions of the file.",
+        "session-not-in-ledger": "See `accord ledger show`; give as much of the session as tells it from others.",
         "unknown-result": "See `accord results list`; give as much of the session as tells it from others.",
         "unknown-hit": "See `accord hits list` for the numbers of this result's hits.",
     },
@@ -267,6 +268,7 @@ _GROUPS: Final[dict[tuple[str, ExitCode], dict[str, str]]] = {
         "sealed-file-damaged": "Find out who changed the file, then import the data set again from its source.",
         "snapshot-damaged": "Import the data set again from its source; `accord registry check` finds others.",
         "bad-result": "Restore results from the backup; `accord ledger show` has the decisions.",
+        "bad-evidence": "Keep the ledgers as evidence; ask the agencies for newer exports, and compare those too.",
         "ledger-broken": "Stop the node, keep the file as evidence, compare it with the last export.",
     },
     ("ABORTED", ExitCode.STORAGE): {

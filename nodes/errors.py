@@ -173,6 +173,19 @@ class LedgerBrokenError(NodeError):
     reason = Reason.STORAGE
 
 
+class EvidenceError(NodeError):
+    """Signed messages of a session are not their signers', do not belong together, or contradict each other."""
+
+    code = "bad-evidence"
+    reason = Reason.STORAGE
+
+
+class SessionNotKeptError(NodeError):
+    """The ledger has no session that begins like this, or several."""
+
+    code = "session-not-in-ledger"
+
+
 class StateError(NodeError):
     """Nonces, budgets or seeds could not be read or written durably."""
 

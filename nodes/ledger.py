@@ -96,6 +96,7 @@ class Entry:
     Args:
         session: digest of the signed envelope, in hexadecimal.
         partner: agency id of the other side; operator: who acted, of this side or as the envelope says.
+        participants: of a total, all, the requester first.
         purpose, instrument, reference, case_reference: the legal basis, from the mandate.
         query, reveals, data_set, snapshot: what was asked of which version of which records.
         epoch, release: id of an epoch, and the number of its release that a row is about.
@@ -111,6 +112,7 @@ class Entry:
     event: Event
     session: str = ""
     partner: str = ""
+    participants: tuple[str, ...] = ()
     operator: str = ""
     purpose: str = ""
     instrument: str = ""
@@ -281,6 +283,23 @@ class LedgerFile:
             for row in _rows(connection):
                 yield _content(row)
 
+    def kept(self) -> Iterator[tuple[dict[str, Any], tuple[Evidence, ...]]]:
+        """Yield the content of each row, oldest first, with its signed messages. Not verified, as `entries`.
+
+        Raises:
+            LedgerBrokenError: what lies beside a row is no signed message.
+        """
+        with self._reading() as connection:
+            for row in _rows(connection):
+                stored = _stored(connection, row.sequence)
+                try:
+                    kept = tuple(Evidence(who, PacketType(kind), *signed) for who, kind, *signed in stored)
+                except (TypeError, ValueError):
+                    raise LedgerBrokenError(
+                        f"row {row.sequence}: expected signed messages, got something else"
+                    ) from None
+                yield _content(row), kept
+
     def export(self, target: Path) -> None:
         """Copy one consistent moment of the ledger into a single new file, private and durable."""
         if target.exists():
@@ -330,17 +349,22 @@ def _rows(connection: sqlite3.Connection) -> Iterable[Row]:
         yield Row(sequence, *values)
 
 
+def _stored(connection: sqlite3.Connection, sequence: int) -> list[tuple[Any, ...]]:
+    columns = "sender, type, payload, signature"
+    return connection.execute(
+        f"SELECT {columns} FROM evidence WHERE sequence = ? ORDER BY position",  # noqa: S608
+        (sequence,),
+    ).fetchall()
+
+
 def _check_next(row: Row, before: Head, public_key: bytes, connection: sqlite3.Connection) -> Head:
     if row.sequence != before.sequence + 1:
         raise LedgerBrokenError(f"row {before.sequence + 1}: expected it after the one before, got row {row.sequence}")
     facts = _check_row(row, public_key)
     if facts.get("previous") != before.hash.hex():
         raise LedgerBrokenError(f"row {row.sequence}: expected the hash of row {before.sequence} in it, got another")
-    stored = connection.execute(
-        "SELECT sender, type, payload, signature FROM evidence WHERE sequence = ? ORDER BY position", (row.sequence,)
-    )
     try:
-        kept = [_evidence_facts(*message) for message in stored]
+        kept = [_evidence_facts(*message) for message in _stored(connection, row.sequence)]
     except (TypeError, ValueError):
         kept = []
     if kept != facts.get("evidence", []):

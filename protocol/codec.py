@@ -6,6 +6,8 @@ order, a wrong length or a text too long are errors, each found before anything 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
@@ -26,28 +28,29 @@ REPEATED: Final = 64
 MAX_CATEGORIES: Final = 200
 _REPEATED: Final = {"categories": MAX_CATEGORIES, "values": MAX_CATEGORIES}
 
-SIGNED: Final = frozenset(
+MESSAGES: Final[Mapping[PacketType, type[messages.Message]]] = MappingProxyType(
     {
-        PacketType.ENVELOPE,
-        PacketType.ACCEPT,
-        PacketType.REFUSAL,
-        PacketType.OPEN,
-        PacketType.KEY,
-        PacketType.CHECKPOINT,
-        PacketType.RECEIPT,
-        PacketType.ABORT,
-        PacketType.RESUME,
-        PacketType.EPOCH,
-        PacketType.RELEASE,
-        PacketType.CELLS,
-        PacketType.PLEDGE,
-        PacketType.CONTRIBUTION,
-        PacketType.VIEW,
-        PacketType.OPENING,
-        PacketType.SHARES,
-        PacketType.DECRYPTION,
+        PacketType.ENVELOPE: messages.Envelope,
+        PacketType.ACCEPT: messages.Accept,
+        PacketType.REFUSAL: messages.Refusal,
+        PacketType.OPEN: messages.Open,
+        PacketType.KEY: messages.Key,
+        PacketType.CHECKPOINT: messages.Statement,
+        PacketType.RECEIPT: messages.Statement,
+        PacketType.ABORT: messages.Abort,
+        PacketType.RESUME: messages.Statement,
+        PacketType.EPOCH: messages.Epoch,
+        PacketType.RELEASE: messages.Release,
+        PacketType.CELLS: messages.Cells,
+        PacketType.PLEDGE: messages.Pledge,
+        PacketType.CONTRIBUTION: messages.Contribution,
+        PacketType.VIEW: messages.View,
+        PacketType.OPENING: messages.Opening,
+        PacketType.SHARES: messages.Shares,
+        PacketType.DECRYPTION: messages.Decryption,
     }
 )
+SIGNED: Final = frozenset(MESSAGES)
 
 _LENGTHS: Final[dict[str, int]] = {
     "signing_key": 32,

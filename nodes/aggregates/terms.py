@@ -68,13 +68,14 @@ def _plan(aggregate: Aggregate) -> Plan:
 
 
 def described(aggregate: Aggregate, query: str) -> str:
-    """The question in a line, for people and ledgers."""
-    parts = [query if not aggregate.value else f"{query} of {aggregate.value} in {aggregate.currency}"]
-    if aggregate.category:
-        parts.append(f"by {aggregate.category} ({len(aggregate.categories)})")
+    """The question in a line, for people and ledgers; categories by name where that fits, else how many."""
+    what = query if not aggregate.value else f"{query} of {aggregate.value} in {aggregate.currency}"
     signs = {"from": ">=", "until": "<="}
-    parts += [f"{f.column} {signs.get(f.test, '=')} {', '.join(f.values)}" for f in aggregate.filters]
+    parts = [f"{f.column} {signs.get(f.test, '=')} {', '.join(f.values)}" for f in aggregate.filters]
     if aggregate.value:
         parts.append(f"each within {aggregate.low} to {aggregate.high} units of {aggregate.unit}")
-    line = "; ".join([*parts, f"{aggregate.per_person} per person"])
-    return line.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
+    parts.append(f"{aggregate.per_person} per person")
+    names, number = ", ".join(aggregate.categories), str(len(aggregate.categories))
+    by = [[f"by {aggregate.category} ({told})"] if aggregate.category else [] for told in (names, number)]
+    whole, short = ("; ".join([what, *told, *parts]).encode() for told in by)
+    return (whole if len(whole) <= MAX_TEXT_BYTES else short[:MAX_TEXT_BYTES]).decode(errors="ignore")

@@ -123,6 +123,7 @@ class TotalsHost(CaseFile):
             query=request.query,
             reveals=Reveals.TOTALS.value,
             data_set=request.data_set,
+            participants=(node.config.agency_id, *request.agencies),
         )
 
     def prepare(self) -> Coordinator:

@@ -26,19 +26,9 @@ from protocol.errors import (
 from protocol.events import Event, JobFailed
 from protocol.messages import (
     Abort,
-    Accept,
-    Contribution,
-    Decryption,
-    Key,
     Message,
-    Open,
-    Opening,
     Packet,
     PacketType,
-    Pledge,
-    Refusal,
-    Shares,
-    View,
 )
 from protocol.session import NO_REFERENCE, Session, reason_from
 from protocol.totals.plan import Plan, Stage
@@ -47,18 +37,6 @@ from psi import PsiError
 Round = tuple[PacketType, int]
 ALL_CONTRIBUTIONS: Final = 0  # stages of View
 ALL_COUNTS: Final = 1
-_MESSAGES: Final[dict[PacketType, type[Message]]] = {
-    PacketType.ACCEPT: Accept,
-    PacketType.REFUSAL: Refusal,
-    PacketType.OPEN: Open,
-    PacketType.KEY: Key,
-    PacketType.PLEDGE: Pledge,
-    PacketType.CONTRIBUTION: Contribution,
-    PacketType.VIEW: View,
-    PacketType.OPENING: Opening,
-    PacketType.SHARES: Shares,
-    PacketType.DECRYPTION: Decryption,
-}
 ROUNDS: Final = frozenset(
     {PacketType.PLEDGE, PacketType.CONTRIBUTION, PacketType.VIEW, PacketType.OPENING, PacketType.SHARES}
 )
@@ -192,7 +170,7 @@ class Rounds(Session):
         if packet.type not in self._listening:
             expected = ", ".join(sorted(map(named, self._listening))) or "nothing"
             raise UnexpectedPacketError(f"expected {expected}, got {named(packet.type)}")
-        message = codec.decode_message(packet, _MESSAGES[packet.type])
+        message = codec.decode_message(packet, codec.MESSAGES[packet.type])
         return message, (packet.type, getattr(message, "stage", 0))
 
     def _all_arrived(self) -> bool:

@@ -66,9 +66,11 @@ def test_a_question_in_a_line() -> None:
     assert described(COUNT, "count") == "count; 1 per person"
     conditions = (Filter("offence", "one-of", ("fraud", "theft")), Filter("date", "from", ("2026-01-01",)))
     assert described(replace(SUM, filters=conditions), "sum") == (
-        "sum of amount in EUR; by corridor (2); offence = fraud, theft; date >= 2026-01-01; "
+        "sum of amount in EUR; by corridor (DEU-TUR, TUR-DEU); offence = fraud, theft; date >= 2026-01-01; "
         "each within -100 to 100 units of 1; 1 per person"
     )
+    many = replace(SUM, categories=tuple(f"category {number}" for number in range(99)))
+    assert "; by corridor (99); " in described(many, "sum")
     long = replace(COUNT, filters=(Filter("offence", "one-of", tuple(f"ö{number:060}" for number in range(9))),))
     assert MAX_TEXT_BYTES - 3 <= len(described(long, "count").encode()) <= MAX_TEXT_BYTES
 
