@@ -17,6 +17,7 @@ from nodes.errors import HitUnknownError, ResultError, ResultUnknownError, Stora
 from nodes.fields import LATEST_MS, Fields, parse_json
 from nodes.home import open_private
 from protocol.messages import MAX_LISTS, LegalBasis
+from protocol.vocabulary import REVEALED, Query
 
 RESULT: Final = re.compile(r"([0-9a-f]{32})\.json")
 MAX_HEADER_BYTES: Final = 65_536
@@ -76,6 +77,14 @@ class Result:
     reveals: str
     legal_basis: LegalBasis
     lists: tuple[KindCount, ...]
+
+    @property
+    def query(self) -> Query:
+        """What kind of question it answers. Raises ResultError."""
+        for query, reveals in REVEALED.items():
+            if self.reveals in reveals:
+                return query
+        raise _damaged()
 
     @property
     def count(self) -> int:

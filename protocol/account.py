@@ -19,14 +19,14 @@ _SHOWS: Final[Mapping[PacketType, str]] = MappingProxyType(
         PacketType.ACCEPT: "agreed to answer, on these terms, from records that it had committed to",
         PacketType.OPEN: "opened its coin",
         PacketType.KEY: "answered that opening with its keys",
-        PacketType.CHECKPOINT: "had sent and received so much",
-        PacketType.RECEIPT: "had received all that its receipt counts",
+        PacketType.CHECKPOINT: "said that it had sent and received so much",
+        PacketType.RECEIPT: "said that it had received all that its receipt counts",
         PacketType.EPOCH: "opened this epoch, under these keys, for so long and so much",
         PacketType.RELEASE: "released so many tags",
         PacketType.CELLS: "told these figures",
-        PacketType.PLEDGE: "fixed its contribution before it saw another's",
+        PacketType.PLEDGE: "committed itself to a contribution",
         PacketType.CONTRIBUTION: "contributed what it had pledged",
-        PacketType.VIEW: "had heard the same pledges and contributions of all",
+        PacketType.VIEW: "said that it had heard the same pledges and contributions of all",
         PacketType.OPENING: "would open these cells and no others",
         PacketType.SHARES: "opened its part of the cells that all would open",
         PacketType.DECRYPTION: "told these totals",
@@ -81,7 +81,7 @@ def _shown(one: Examined) -> str:
     if isinstance(one.message, Refusal | Abort):
         said = _ending(one).removeprefix(f"{one.said.sender} ")
     if isinstance(one.message, View) and one.message.stage == ALL_COUNTS:
-        said = "had heard all openings and all shares of counts, before it found a value"
+        said = "said that it had heard all openings and all shares of counts"
     return f"{one.said.sender} {said}{whose}: {one.name}"
 
 

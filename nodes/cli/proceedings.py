@@ -104,14 +104,13 @@ def _print_message(one: Examined, session: Examination, *, again: bool) -> None:
     click.echo(f"\n  {one.name} of {_line(one.said.sender)}{', as above' if again else ''}")
     if again:
         return
-    _print_facts({"signature": _SIGNED[one.key]}, 4)
+    found = {"signature": _SIGNED[one.key]}
     if one.error is not None:
-        _print_facts({"WRONG": f"{one.error} [{one.error.code}]"}, 4)
+        found["WRONG"] = f"{one.error} [{one.error.code}]"
     else:
-        _print_facts({"session": one.connects or f"not seen, for lack of {one.lacks}"}, 4)
-    if one.message is not None:
-        _print_facts(dict(_flat(one.message)), 4)
-    _print_facts(_told(one, session), 4)
+        found["place"] = one.connects or f"not seen, for lack of {one.lacks}"
+    said = _flat(one.message) if one.message is not None else ()
+    _print_facts(found | dict(said) | _told(one, session), 4)
 
 
 def _print_facts(facts: Mapping[str, Any], indent: int) -> None:

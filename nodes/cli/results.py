@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,6 +12,9 @@ from nodes.cli.output import json_option, moment, print_json, print_table
 from nodes.hits import Result, all_results
 from nodes.home import Home
 from nodes.verdicts import Verdict, decisions, standing
+from protocol.vocabulary import Query
+
+_OF_HITS: Final = ("hits", "open", *(verdict.value for verdict in Verdict))  # figures have none
 
 
 @click.group(short_help="See the answers on this node.")
@@ -23,20 +26,20 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def list_results(home: Home, as_json: bool) -> None:
-    """List all results, oldest first. Shows how many of their hits wait for a decision."""
+    """List all results, oldest first. Shows what each answers, and how many hits wait for a decision."""
     node = LocalNode.load(home)
     found = [_facts(result) for result in all_results(node.config.paths.results)]
     if as_json:
         print_json(found)
         return
-    columns = ("session", "answered", "partner", "asked by", "asked", "case", "hits", "open", "confirmed", "discarded")
+    columns = ("session", "answered", "query", "partner", "asked by", "asked", "case", *_OF_HITS)
     rows = [
         (
             f["session"],
             moment(f["answered_ms"]),
-            *(f[name] for name in ("partner", "asked_by", "asked")),
+            *(f[name] for name in ("query", "partner", "asked_by", "asked")),
             f["legal_basis"]["case_reference"],
-            *(f[name] for name in ("hits", "open", "confirmed", "discarded")),
+            *("" if f[name] is None else f[name] for name in _OF_HITS),
         )
         for f in found
     ]
@@ -45,8 +48,11 @@ def list_results(home: Home, as_json: bool) -> None:
 
 def _facts(result: Result) -> dict[str, Any]:
     verdicts = [decision.verdict for decision in standing(decisions(result)).values()]
+    hits = [result.count, result.count - len(verdicts), *(verdicts.count(verdict) for verdict in Verdict)]
+    query = result.query
     return {
         "session": result.session,
+        "query": query.value,
         "answered_ms": result.answered_ms,
         "partner": result.partner,
         "asked_by": result.asked_by,
@@ -55,8 +61,6 @@ def _facts(result: Result) -> dict[str, Any]:
         "data_set": result.data_set,
         "reveals": result.reveals,
         "legal_basis": asdict(result.legal_basis),
-        "hits": result.count,
-        "open": result.count - len(verdicts),
-        **{verdict.value: verdicts.count(verdict) for verdict in Verdict},
+        **dict(zip(_OF_HITS, hits if query is Query.INTERSECT else (None,) * len(hits), strict=True)),
         "file": str(result.path),
     }

@@ -71,7 +71,7 @@ def test_from_the_result_to_the_statistics(node: Node, kept: Kept, tmp_path: Pat
     """The whole way of an operator, in one piece."""
     session = kept.result.session
     (listed,) = node.must("results", "list", "--json").json
-    assert (listed["session"], listed["hits"], listed["open"]) == (session, 3, 3)
+    assert (listed["session"], listed["query"], listed["hits"], listed["open"]) == (session, "intersect", 3, 3)
 
     hits = [json.loads(line) for line in node.must("hits", "list", session[:6], "--json").out.splitlines()]
     assert [(hit["number"], hit["identifier"], hit["state"]) for hit in hits] == [

@@ -259,7 +259,7 @@ def test_the_answer_in_a_file_and_as_a_picture(books: Books, tmp_path: Path) -> 
 def test_results_lists_figures_too(books: Books) -> None:
     told = books.told("count")
     listed = [r for r in books.pair.north.must("results", "list", "--json").json if r["session"] == told["session"]]
-    assert [(result["reveals"], result["hits"]) for result in listed] == [("count", 0)]
+    assert [(result["query"], result["hits"], result["open"]) for result in listed] == [("count", None, None)]
 
 
 def test_no_account_and_no_amount_is_in_ledger_or_log(books: Books) -> None:
