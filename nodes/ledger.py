@@ -291,13 +291,11 @@ class LedgerFile:
         """
         with self._reading() as connection:
             for row in _rows(connection):
-                stored = _stored(connection, row.sequence)
                 try:
-                    kept = tuple(Evidence(who, PacketType(kind), *signed) for who, kind, *signed in stored)
+                    kept = tuple(_evidence(*message) for message in _stored(connection, row.sequence))
                 except (TypeError, ValueError):
-                    raise LedgerBrokenError(
-                        f"row {row.sequence}: expected signed messages, got something else"
-                    ) from None
+                    where = f"row {row.sequence}"
+                    raise LedgerBrokenError(f"{where}: expected signed messages, got something else") from None
                 yield _content(row), kept
 
     def export(self, target: Path) -> None:
@@ -355,6 +353,12 @@ def _stored(connection: sqlite3.Connection, sequence: int) -> list[tuple[Any, ..
         f"SELECT {columns} FROM evidence WHERE sequence = ? ORDER BY position",  # noqa: S608
         (sequence,),
     ).fetchall()
+
+
+def _evidence(sender: str, kind: int, payload: bytes, signature: bytes) -> Evidence:
+    if not sender.isprintable():
+        raise ValueError
+    return Evidence(sender, PacketType(kind), payload, signature)
 
 
 def _check_next(row: Row, before: Head, public_key: bytes, connection: sqlite3.Connection) -> Head:

@@ -51,7 +51,7 @@ class Proceedings:
     @property
     def last(self) -> Mapping[str, Any] | None:
         """The row that says how it ended."""
-        return next((row for row in self.rows if row.get("event") in _LAST), None)
+        return next((row for row in self.rows if str(row.get("event")) in _LAST), None)
 
     @property
     def contradictions(self) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class Proceedings:
             said |= {"ctx": ctx.hex()} if ctx is not None else {}
             wrong = [name for name, value in said.items() if row.get(name) and row[name] != value]
             if wrong:
-                where = f"row {row.get('sequence')} of {self.agency}"
+                where = f"row {row.get('sequence')!a} of {self.agency}"
                 found.append(f"{where}: expected what the signed messages say, got another {', '.join(wrong)}")
         return tuple(found)
 
@@ -105,7 +105,7 @@ def check_signatures(file: LedgerFile, known: Known) -> Signatures:
             except ProtocolError:
                 what = f"{said.packet.type.name.lower()} of {said.sender}"
                 raise EvidenceError(
-                    f"row {row.get('sequence')}: expected a signature under its partner file's key over {what}, "
+                    f"row {row.get('sequence')!a}: expected a signature under its partner file's key over {what}, "
                     "got another; if it has changed its key, give the older file too"
                 ) from None
             counts["" if found is KeyOf.PARTNER_FILE else said.sender] += 1
@@ -135,6 +135,8 @@ def read_session(file: LedgerFile, beginning: str, known: Known) -> Proceedings:
         raise SessionNotKeptError(
             f"expected the beginning of one session in the ledger of {agency}, got that of {len(sessions)}"
         )
+    if not agency.isprintable():
+        raise LedgerBrokenError("row 1: expected the name of an agency in it, got unprintable text")
     verified = _verify_rows(file, known.get(agency, ()))
     [session] = sessions
     examined = Examination(session, chain.from_iterable(kept), known)
@@ -163,7 +165,7 @@ def _said(evidence: Evidence) -> Said:
 def _said_of(row: Mapping[str, Any], envelope: Envelope) -> dict[str, str]:
     """What a row about this question must say, where it says anything."""
     said = {name: getattr(envelope.legal_basis, name) for name in _BASIS} | {"reveals": envelope.reveals}
-    return said if row.get("event") in _OF_HITS else said | {"operator": envelope.operator}
+    return said if str(row.get("event")) in _OF_HITS else said | {"operator": envelope.operator}
 
 
 def _verify_rows(file: LedgerFile, keys: Iterable[bytes]) -> bool:

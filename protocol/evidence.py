@@ -26,11 +26,13 @@ from protocol.errors import (
     StatementError,
     TermsError,
     UnexpectedPacketError,
+    UnsupportedError,
     ViewError,
     WrongReferenceError,
 )
 from protocol.handshake import check_opening, session_ctx, session_salt
 from protocol.messages import (
+    PROTOCOL_VERSION,
     Abort,
     Accept,
     Cells,
@@ -55,7 +57,8 @@ from protocol.totals.node import FIRST_LISTS
 from protocol.totals.plan import Plan, Stage, view
 from protocol.totals.rounds import ALL_CONTRIBUTIONS, named
 from protocol.transcript import Direction, digest
-from protocol.vocabulary import Role, Variant
+from protocol.vocabulary import Query, Role, Variant
+from psi import SUITE
 
 Known = Mapping[str, Collection[bytes]]  # signing keys by agency, from partner files
 
@@ -194,6 +197,8 @@ class Examination:
     def _check_envelope(self, said: Said, envelope: Envelope) -> None:
         if digest(said.packet).hex() != self._session:
             raise WrongReferenceError("expected the envelope whose digest is the session's number, got another")
+        if (envelope.version, envelope.suite) != (PROTOCOL_VERSION, SUITE) or envelope.query not in set(Query):
+            raise UnsupportedError(f"expected a question of version {PROTOCOL_VERSION}, got another")
         if not envelope.participants or envelope.participants[0].agency != said.sender:
             raise WrongReferenceError("expected the envelope to name first who signed it")
 

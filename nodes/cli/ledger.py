@@ -242,7 +242,8 @@ def _shown(signatures: Signatures) -> dict[str, str]:
 
 def _about(row: dict[str, Any]) -> set[str]:
     """The agencies that a row is about."""
-    return {*str(row.get("partner", "")).split(", "), *row.get("participants", ())}
+    participants = row.get("participants")
+    return {*str(row.get("partner", "")).split(", "), *(participants if isinstance(participants, list) else ())}
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from nodes.cli.output import moment, print_json
+from nodes.fields import LATEST_MS
 from nodes.proceedings import Comparison, Proceedings
 from protocol.account import Account, account_of
 from protocol.errors import ProtocolError
@@ -44,8 +45,7 @@ def print_proceedings(ledgers: Sequence[Proceedings], compared: Comparison) -> N
         click.echo(f"\nLedger of {ledger.agency}: {how}")
         before: Mapping[str, Any] = {}
         for row, kept in zip(ledger.rows, ledger.kept, strict=True):
-            when = f"{moment(int(row.get('time_ms', 0)))}"
-            click.echo(f"\nrow {row.get('sequence')}  {when}  {_line(row.get('event'))}")
+            click.echo(f"\nrow {_line(row.get('sequence'))}  {_when(row.get('time_ms'))}  {_line(row.get('event'))}")
             changed = {k: v for k, v in row.items() if k not in _OF_ALL_ROWS and before.get(k) != v}
             _print_facts(changed, 2)
             before = row
@@ -202,7 +202,12 @@ def _shown(name: str, value: object) -> object:
         return ", ".join(str(_shown(name, one)) for one in value)
     if isinstance(value, bytes):
         return f"{value[:_SHOWN_BYTES].hex()}... ({len(value)} bytes)"
-    return moment(value) if name.endswith("_ms") and isinstance(value, int) else value
+    return _when(value) if name.endswith("_ms") else value
+
+
+def _when(time_ms: object) -> str:
+    """A time; what a file has in place of one, as it is."""
+    return moment(time_ms) if isinstance(time_ms, int) and 0 <= time_ms <= LATEST_MS else _line(time_ms)
 
 
 def _content(value: Any) -> Any:

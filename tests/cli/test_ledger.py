@@ -155,6 +155,31 @@ def test_show_on_a_terminal(home: Path, no_color: str | None, drawn: bool) -> No
     assert ("\t" in text) is not drawn
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"session": "ab" * 64, "event": [], "time_ms": "now", "sequence": {}, "participants": 7, "agency": 3},
+        {"session": "ab" * 64, "event": "completion", "time_ms": 10**40, "purpose": ["\x1b[2J"], "agency": "\x1b[2J"},
+    ],
+)
+def test_rows_of_a_stranger_are_shown_as_one_line_each_or_refused(home: Path, row: dict[str, Any]) -> None:
+    """Without a key nothing of a file is known to be true, and a terminal obeys what is printed."""
+    content = json.dumps(row).encode().hex()
+    tamper(home / "ledger.db", f"UPDATE rows SET content = x'{content}' WHERE sequence = 3")  # noqa: S608
+    tamper(home / "ledger.db", "INSERT INTO evidence VALUES (3, 0, 'fiu-other', 1, x'00', zeroblob(64))")
+    for how in ((), ("--json",)):
+        done = accord(home.parent, "ledger", "session", "ab" * 16, "--file", home / "ledger.db", *how)
+        assert done.code == ExitCode.STORAGE
+        assert "bad-evidence" in done.err
+        assert "\x1b" not in done.out + done.err
+        assert "fiu-other" in done.out
+    found = accord(home.parent, "ledger", "show", "--file", home / "ledger.db", "--partner", "fiu-other", "--json")
+    assert found.code == 0
+    tamper(home / "ledger.db", "UPDATE evidence SET sender = 'fiu' || char(27)")
+    done = accord(home.parent, "ledger", "session", "ab" * 16, "--file", home / "ledger.db", "--json")
+    assert done.error["code"] == "ledger-broken"
+
+
 def test_without_a_node(tmp_path: Path) -> None:
     for command in (["verify"], ["show"], ["export", tmp_path / "x"]):
         done = accord(tmp_path / "none", "ledger", *command, "--json")
