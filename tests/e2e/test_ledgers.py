@@ -17,8 +17,9 @@ from nodes.error_table import ExitCode
 from nodes.home import Home
 from nodes.identity import load_signer
 from nodes.ledger import Entry, Event, Ledger, LedgerFile
+from protocol import codec, dsse
 from protocol.effects import Evidence
-from protocol.messages import PacketType
+from protocol.messages import Packet, PacketType, Statement
 from tests.cli.command import Outcome, accord
 from tests.e2e.circle import MONEY, by, make_circle, served
 from tests.e2e.figures import CORRIDORS, figure_rules
@@ -199,6 +200,32 @@ def test_an_agency_that_rewrites_what_its_partner_signed_is_found(audit: Audit, 
     verified = audit.accord("verify", "--file", copy, *audit.files(), "--json")
     assert verified.error["code"] == "bad-evidence"
     assert audit.accord("verify", "--file", copy, *audit.files("north"), "--json").code == 0
+
+
+def test_an_agency_that_signs_anew_what_it_said_is_contradicted_by_the_other_ledger(
+    audit: Audit, tmp_path: Path
+) -> None:
+    signer, session = load_signer(audit.forger), audit.sessions["intersect"]
+
+    def anew(entry: Entry, messages: list[Evidence]) -> tuple[Entry, list[Evidence]]:
+        if not entry.session.startswith(session):
+            return entry, messages
+        kept = []
+        for m in messages:
+            if (m.sender, m.type) == ("north", PacketType.RECEIPT):
+                said = codec.decode_message(Packet(m.type, m.payload, m.signature), Statement)
+                payload = codec.encode_message(replace(said, responder_chain=bytes(64)))
+                m = Evidence("north", m.type, payload, dsse.sign(signer, m.type, payload))
+            kept.append(m)
+        return entry, kept
+
+    copy = forge(audit, tmp_path / "forged", anew)
+    assert audit.accord("verify", "--file", copy, *audit.files(), "--json").code == 0
+    asked = ("session", session, "--file", copy, "--other", audit.ledger("south"), *audit.files(), "--json")
+    outcome = audit.accord(*asked)
+    assert (outcome.code, outcome.error["code"]) == (ExitCode.STORAGE, "bad-evidence")
+    assert any("two, signed, that differ" in line for line in outcome.json["contradictions"])
+    assert {tuple(m["ledgers"]) for m in outcome.json["messages"]} == {("north",), ("south",), ("north", "south")}
 
 
 def test_rows_that_say_something_else_than_what_was_signed_contradict_it(audit: Audit, tmp_path: Path) -> None:
