@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -194,6 +195,9 @@ class TestErrors:
         child, terminal = pty.fork()
         if child == 0:
             arguments = ["--home", str(tmp_path / "a"), "partner", "add", str(tmp_path / "b.json")]
+            signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            )  # tests in a shell's background ignore it, and so would the child
             os.execv(sys.executable, [sys.executable, "-c", "from nodes.cli.main import main; main()", *arguments])  # noqa: S606
         seen = b""
         while b"Type the fingerprint" not in seen:
