@@ -16,7 +16,8 @@ from nodes.errors import EvidenceError, LedgerBrokenError, SessionNotKeptError
 from nodes.ledger import Event, LedgerFile
 from protocol.effects import Evidence
 from protocol.errors import ProtocolError
-from protocol.evidence import Examination, KeyOf, Known, Said, key_of
+from protocol.evidence import KeyOf, Known, Said, key_of
+from protocol.examination import Examination
 from protocol.messages import Envelope, Packet
 
 MIN_SESSION_DIGITS: Final = 8  # fewer would have to hold much of a ledger in memory

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from protocol.evidence import Examination, Examined, KeyOf
+from protocol.evidence import Examined, KeyOf
+from protocol.examination import Examination
 from protocol.messages import Abort, Envelope, PacketType, Refusal, View
 from protocol.totals.plan import Stage
 from protocol.totals.rounds import ALL_CONTRIBUTIONS, ALL_COUNTS, named

@@ -14,7 +14,8 @@ from nodes.fields import LATEST_MS
 from nodes.proceedings import Comparison, Proceedings
 from protocol.account import Account, account_of
 from protocol.errors import ProtocolError
-from protocol.evidence import Examination, Examined, KeyOf, Said, cells_named, told_counts
+from protocol.evidence import Examined, KeyOf, Said, cells_named, told_counts
+from protocol.examination import Examination
 from protocol.messages import Accept, Cells, Decryption, Opening
 from protocol.transcript import digest
 

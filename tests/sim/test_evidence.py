@@ -11,7 +11,8 @@ from protocol import codec, dsse
 from protocol.account import account_of
 from protocol.effects import Evidence
 from protocol.errors import Reason
-from protocol.evidence import Examination, KeyOf, Known, Said, cells_named, told_counts
+from protocol.evidence import KeyOf, Known, Said, cells_named, told_counts
+from protocol.examination import Examination
 from protocol.host_answers import Rejection
 from protocol.messages import Accept, Cells, Envelope, Opening, Packet, PacketType, Statement
 from protocol.totals import PaillierRequester
