@@ -142,7 +142,9 @@ def test_behind_a_line_that_carries_nothing_more_each_side_names_whom_it_waited_
     assert said.endswith("); charged: nothing"), said
     assert "connection-lost" not in said
     assert scene.last_row(south, before["south"])["reason"].endswith("not-heard (east)")
-    assert scene.last_row(east, before["east"])["reason"] == "not-heard (north, south)"
+    # Whose messages of the round had still come through before the line was held is the network's choice.
+    unheard = ("not-heard (north, south)", "not-heard (south)", "not-heard (north)")
+    assert scene.last_row(east, before["east"])["reason"] in unheard
     assert "not heard by east through north: north (" in east.log_text()
 
 
