@@ -348,11 +348,8 @@ def _rows(connection: sqlite3.Connection) -> Iterable[Row]:
 
 
 def _stored(connection: sqlite3.Connection, sequence: int) -> list[tuple[Any, ...]]:
-    columns = "sender, type, payload, signature"
-    return connection.execute(
-        f"SELECT {columns} FROM evidence WHERE sequence = ? ORDER BY position",  # noqa: S608
-        (sequence,),
-    ).fetchall()
+    of_row = "SELECT sender, type, payload, signature FROM evidence WHERE sequence = ? ORDER BY position"
+    return connection.execute(of_row, (sequence,)).fetchall()
 
 
 def _evidence(sender: str, kind: int, payload: bytes, signature: bytes) -> Evidence:
