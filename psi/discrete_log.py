@@ -38,7 +38,8 @@ class Table:
     def build(cls) -> Table:
         """Compute the table.
 
-        Cost: a second on two cores with AVX-512 IFMA, two with AVX2, three to four without; so keep ``to_bytes`` in a file.
+        Cost: a second on two cores with AVX-512 IFMA, two with AVX2, three to four without; so keep
+        ``to_bytes`` in a file.
         """
         return cls(native.build_logarithms())
 

@@ -163,8 +163,8 @@ def prove_opened(secret_key: bytes, context: bytes, ciphertexts: bytes, values: 
     """Prove that ciphertexts hold these values.
 
     All are joined with random weights: C = prod c_i^d_i and V = sum d_i v_i. C * (1 + N)^-V has an N-th root modulo N^2
-    if and only if it holds zero; the proof is that root. A root opens what it is the root of and nothing else, and these
-    values are told.
+    if and only if it holds zero; the proof is that root. A root opens what it is the root of and nothing else, and
+    these values are told.
 
     Args:
         secret_key: 384 bytes.
