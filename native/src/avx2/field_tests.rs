@@ -6,7 +6,7 @@ use std::hint::black_box;
 use super::*;
 use crate::avx2::is_supported;
 use crate::avx2::product::PRODUCT_BIAS;
-use crate::avx2::vector::ALL;
+use crate::avx2::vector::{ALL, LANES};
 
 /// An integer below 2^256, little-endian.
 type Wide = [u64; 4];

@@ -19,21 +19,11 @@ macro_rules! on_lanes {
     }};
 }
 
-/// Five limbs, each as `$limb` says for `$k`. A loop, not a closure: closures that the standard library calls are compiled without
-/// this backend's instructions, and then cost a call for every instruction.
-macro_rules! limbwise {
-    ($k:ident => $limb:expr) => {{
-        let mut limbs = [Vector::zero(); 5];
-        for ($k, limb) in limbs.iter_mut().enumerate() {
-            *limb = $limb;
-        }
-        limbs
-    }};
-}
-
-mod field;
+#[macro_use]
 #[path = "../lanes/mod.rs"]
 mod lanes;
+
+mod field;
 mod product;
 mod vector;
 

@@ -11,11 +11,9 @@
 //!
 //! benchmarks/limb_bounds.py derives every bound named here; debug builds assert them.
 
-use core::ops::{Add, Sub};
-
 use zeroize::DefaultIsZeroes;
 
-use super::vector::{LANES, Mask, Vector};
+use super::vector::Vector;
 
 const LIMB_BITS: u32 = 52;
 const TOP_BITS: u32 = 255 - 4 * LIMB_BITS;
@@ -34,18 +32,6 @@ pub const BIAS: [u64; 5] = {
     const MIDDLE: u64 = (1 << 58) - (1 << 6);
     [(1 << 58) - 19 * (1 << 10), MIDDLE, MIDDLE, MIDDLE, (1 << 57) - (1 << 6)]
 };
-
-/// Five limbs, each as `$limb` says for `$k`. A loop, not a closure: closures that the standard library calls are compiled without
-/// this backend's instructions, and then cost a call for every instruction.
-macro_rules! limbwise {
-    ($k:ident => $limb:expr) => {{
-        let mut limbs = [Vector::zero(); 5];
-        for ($k, limb) in limbs.iter_mut().enumerate() {
-            *limb = $limb;
-        }
-        limbs
-    }};
-}
 
 /// A value below p, as limbs.
 #[derive(Clone, Copy)]
@@ -80,22 +66,6 @@ impl DefaultIsZeroes for Fe {}
 pub struct Sum(pub [Vector; 5]);
 
 impl Fe {
-    /// The same value in all lanes.
-    #[inline(always)]
-    pub fn splat(value: Constant) -> Self {
-        Self(limbwise!(k => Vector::splat(value.0[k])))
-    }
-
-    #[inline(always)]
-    pub fn zero() -> Self {
-        Self([Vector::zero(); 5])
-    }
-
-    #[inline(always)]
-    pub fn one() -> Self {
-        Self::splat(Constant::ONE)
-    }
-
     /// The low 255 bits of four little-endian words per lane.
     #[inline(always)]
     pub fn from_words(w: &[Vector; 4]) -> Self {
@@ -123,7 +93,7 @@ impl Fe {
 
     /// The one representative below p, in clean limbs.
     #[inline(always)]
-    fn canonical(self) -> [Vector; 5] {
+    pub fn canonical(self) -> [Vector; 5] {
         let l = self.wide().0;
         // q = 1 if value >= p, that is if value + 19 >= 2^255; the value is below 2p.
         let mut carry = (l[0] + Vector::splat(FOLD_255)).shr::<LIMB_BITS>();
@@ -144,48 +114,8 @@ impl Fe {
     }
 
     #[inline(always)]
-    pub fn is_zero(self) -> Mask {
-        let l = self.canonical();
-        (l[0] | l[1] | l[2] | l[3] | l[4]).is_zero()
-    }
-
-    /// IS_NEGATIVE of RFC 9496, section 3.1: the canonical encoding is odd.
-    #[inline(always)]
-    pub fn is_negative(self) -> Mask {
-        self.canonical()[0].has_bit(1)
-    }
-
-    #[inline(always)]
-    pub fn equals(self, other: Self) -> Mask {
-        (self.wide() - other.wide()).carry().is_zero()
-    }
-
-    /// Per lane: `then` where the mask's bit is set, `otherwise` where not.
-    #[inline(always)]
-    pub fn select(mask: Mask, then: Self, otherwise: Self) -> Self {
-        Self(limbwise!(k => Vector::select(mask, then.0[k], otherwise.0[k])))
-    }
-
-    /// One lane in all lanes.
-    #[inline(always)]
-    pub fn broadcast(self, lane: usize) -> Self {
-        Self(limbwise!(k => self.0[k].broadcast(lane)))
-    }
-
-    #[inline(always)]
     pub fn negate(self) -> Self {
         (Sum::zero() - self.wide()).carry()
-    }
-
-    #[inline(always)]
-    pub fn negate_if(self, mask: Mask) -> Self {
-        Self::select(mask, self.negate(), self)
-    }
-
-    /// CT_ABS of RFC 9496, section 3.1.
-    #[inline(always)]
-    pub fn abs(self) -> Self {
-        self.negate_if(self.is_negative())
     }
 
     /// As a sum, with the limbs' meaningless bits removed.
@@ -194,11 +124,6 @@ impl Fe {
         let mask = Vector::splat(LIMB_MASK);
         let [a, b, c, d, e] = self.0;
         Sum([a & mask, b & mask, c & mask, d & mask, e])
-    }
-
-    #[inline(always)]
-    pub fn mul(self, other: Self) -> Sum {
-        Sum::zero().plus_mul(self, other)
     }
 
     #[inline(always)]
@@ -270,17 +195,6 @@ impl Fe {
 }
 
 impl Sum {
-    #[inline(always)]
-    pub fn zero() -> Self {
-        Self([Vector::zero(); 5])
-    }
-
-    /// A multiple of p: what starts out from it can have a product subtracted limb by limb.
-    #[inline(always)]
-    pub fn bias() -> Self {
-        Self(limbwise!(k => Vector::splat(BIAS[k])))
-    }
-
     /// self + a * b. Adds less than 2^56 to each limb.
     #[inline(always)]
     pub fn plus_mul(self, a: Fe, b: Fe) -> Self {
@@ -334,22 +248,6 @@ impl Sum {
         r4 = r4 + r3.shr::<LIMB_BITS>();
         Fe([r0, r1, r2, r3, r4])
     }
-
-    /// self - other without a bias of its own: `self` must have started from [`Sum::bias`].
-    #[inline(always)]
-    pub fn less(self, other: Self) -> Self {
-        if cfg!(debug_assertions) {
-            for (limb, other) in self.0.iter().zip(other.0) {
-                assert!(limb.to_array().iter().zip(other.to_array()).all(|(limb, other)| *limb >= other));
-            }
-        }
-        Self(limbwise!(k => self.0[k] - other.0[k]))
-    }
-
-    #[inline(always)]
-    pub fn doubled(self) -> Self {
-        self + self
-    }
 }
 
 /// Ten limbs of a product as five: limb k + 5 counts 608 times at limb k.
@@ -368,22 +266,6 @@ fn fold(acc: [Vector; 10]) -> Sum {
     r3 = r3.madd_hi(a7, fold).madd_lo(a8, fold);
     r4 = r4.madd_hi(a8, fold).madd_lo(a9, fold);
     Sum([r0, r1, r2, r3, r4])
-}
-
-impl Add for Sum {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self(limbwise!(k => self.0[k] + other.0[k]))
-    }
-}
-
-impl Sub for Sum {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        Self::bias().add(self).less(other)
-    }
 }
 
 /// A factor that many others are multiplied by: limb j of row i is that of 2^(52 i) * value mod p, so that nothing but one
@@ -419,30 +301,6 @@ impl Multiplier {
         let fold = Vector::splat(FOLD_260);
         Sum([r0.madd_lo(top, fold), r1.madd_hi(top, fold), r2, r3, r4])
     }
-}
-
-/// Eight rows of 32 bytes as four little-endian words per lane.
-#[inline(always)]
-pub fn load_rows(rows: &[[u8; 32]; LANES]) -> [Vector; 4] {
-    let mut words = [[0; LANES]; 4];
-    for (lane, row) in rows.iter().enumerate() {
-        for (word, bytes) in words.iter_mut().zip(row.as_chunks().0) {
-            word[lane] = u64::from_le_bytes(*bytes);
-        }
-    }
-    [Vector::load(&words[0]), Vector::load(&words[1]), Vector::load(&words[2]), Vector::load(&words[3])]
-}
-
-/// The reverse of [`load_rows`].
-#[inline(always)]
-pub fn store_rows(words: &[Vector; 4]) -> [[u8; 32]; LANES] {
-    let mut rows = [[0; 32]; LANES];
-    for (index, word) in words.iter().enumerate() {
-        for (row, word) in rows.iter_mut().zip(word.to_array()) {
-            row[8 * index..8 * index + 8].copy_from_slice(&word.to_le_bytes());
-        }
-    }
-    rows
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Field arithmetic against plain integers, with limbs at their bounds: random values never reach those.
 
 use super::*;
+use crate::ifma::vector::LANES;
 
 /// An integer below 2^256, little-endian.
 type Wide = [u64; 4];

@@ -19,9 +19,11 @@ macro_rules! on_lanes {
     }};
 }
 
-mod field;
+#[macro_use]
 #[path = "../lanes/mod.rs"]
 mod lanes;
+
+mod field;
 mod vector;
 
 pub use self::lanes::{KeyTable, Lanes as Ifma};

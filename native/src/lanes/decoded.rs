@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 
 use super::accumulator::{Mixed, MixedRow};
 use super::encode::Rooted;
-use super::field::{Fe, load_rows};
+use super::field::Fe;
 use super::fixed_base::Table;
 use super::ladder::{self, Montgomery};
+use super::limbs::load_rows;
 use super::power::WIDTH;
 use super::sha512::Hasher;
 use super::vector::LANES;

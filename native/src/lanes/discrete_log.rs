@@ -1,7 +1,8 @@
 //! The kernel of [`crate::discrete_log`], a centre in each lane.
 
 use super::Lanes;
-use super::field::{Fe, load_rows};
+use super::field::Fe;
+use super::limbs::load_rows;
 use super::power::invert_all;
 use super::vector::LANES;
 use crate::backend::Bytes32;

@@ -1,7 +1,8 @@
 //! Points of edwards25519 in extended coordinates, one in each lane, and decoding them.
 
 use super::constants::{D, TWO_D};
-use super::field::{Fe, Sum, load_rows};
+use super::field::{Fe, Sum};
+use super::limbs::load_rows;
 use super::power::sqrt_ratio;
 use super::vector::{ALL, LANES, Mask, Vector};
 use crate::backend::Bytes32;

@@ -3,7 +3,8 @@
 use super::constants::{D, D_MINUS_ONE_SQ, ONE_MINUS_D_SQ, SQRT_AD_MINUS_ONE, SQRT_M1};
 use super::edwards::Extended;
 use super::encode::Rooted;
-use super::field::{Fe, Sum, load_rows};
+use super::field::{Fe, Sum};
+use super::limbs::load_rows;
 use super::power::sqrt_ratio;
 use super::vector::LANES;
 use crate::backend::Bytes64;

@@ -6,7 +6,8 @@
 
 use super::accumulator::{Accumulator, Mixed};
 use super::edwards::Extended;
-use super::field::{Fe, load_rows};
+use super::field::Fe;
+use super::limbs::load_rows;
 use super::power::invert_all;
 use super::vector::{ALL, Index, LANES, Mask, Vector, prefetch};
 use curve25519_dalek::Scalar;

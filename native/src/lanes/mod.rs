@@ -1,12 +1,24 @@
 //! A backend on vector registers: as many items at a time as a register has 64-bit lanes, one in each.
 //!
 //! A batch is cut into groups of [`LANES`] and the groups into fours, whose inverse square roots are computed in turns; a last
-//! group that is not full carries idle lanes along. Files: [`power`] roots and inverses modulo p, [`edwards`] points and
+//! group that is not full carries idle lanes along. Files: [`limbs`] and [`power`] arithmetic modulo p, [`edwards`] points and
 //! encodings, [`ladder`] and [`fixed_base`] multiplication by secret scalars, [`msm`] sums with public weights and
 //! [`secret_sums`] with secret ones, [`elligator`] and [`sha512`] hashing to the group.
 //!
 //! These files are compiled twice, as a part of [`crate::ifma`] and of [`crate::avx2`] (docs/adr/0015). Each of the two gives its
 //! instructions in `vector`, its arithmetic modulo p in `field`, and a macro `kernel!`, which compiles a function with them.
+
+/// Five limbs, each as `$limb` says for `$k`. A loop, not a closure: closures that the standard library calls are compiled without
+/// this backend's instructions, and then cost a call for every instruction.
+macro_rules! limbwise {
+    ($k:ident => $limb:expr) => {{
+        let mut limbs = [Vector::zero(); 5];
+        for ($k, limb) in limbs.iter_mut().enumerate() {
+            *limb = $limb;
+        }
+        limbs
+    }};
+}
 
 /// One value for each of N groups, as `$value` says for `$g`. A loop, not a closure: closures that the standard library calls
 /// are compiled without a backend's instructions, and then cost a call for every instruction.
@@ -30,6 +42,7 @@ mod elligator;
 mod encode;
 mod fixed_base;
 mod ladder;
+mod limbs;
 mod msm;
 mod power;
 mod secret_sums;
