@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS figure_charges (
     epsilon_millis INTEGER NOT NULL, exact INTEGER NOT NULL, charged INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS figure_charges_by_day ON figure_charges (day, partner, data_set);
+CREATE TABLE IF NOT EXISTS totals (
+    session BLOB PRIMARY KEY, day INTEGER NOT NULL, snapshot TEXT NOT NULL, envelope BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals_told (
     session BLOB PRIMARY KEY, day INTEGER NOT NULL, envelope BLOB NOT NULL, snapshot TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -33,13 +36,15 @@ CREATE INDEX IF NOT EXISTS seeds_by_time ON seeds (consumed_ms);
 CREATE TABLE IF NOT EXISTS restores (at_ms INTEGER NOT NULL) STRICT;
 """
 
-# Of a total that was told before, the terms are unknown: they equal none, and the same question is refused. Written
-# anew rather than altered, because files that were made before layouts had numbers may have the column.
+# Of a total that was told before, the terms are unknown: they equal none, and the same question is refused. Files from
+# before layouts had numbers keep totals in one of two tables, and the second may have the column: both are taken over.
 _TERMS_OF_TOTALS: Final = """
 CREATE TABLE totals_with_terms (
     session BLOB PRIMARY KEY, day INTEGER NOT NULL, envelope BLOB NOT NULL, snapshot TEXT NOT NULL, terms TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+INSERT INTO totals_with_terms SELECT session, day, envelope, snapshot, '' FROM totals;
 INSERT INTO totals_with_terms SELECT session, day, envelope, snapshot, '' FROM totals_told;
+DROP TABLE totals;
 DROP TABLE totals_told;
 ALTER TABLE totals_with_terms RENAME TO totals_told;
 """
